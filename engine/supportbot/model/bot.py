@@ -1,0 +1,390 @@
+"""What a compiled bot is: frozen records, made by the compiler, read by everything else.
+
+Ids are plain strings that were checked when the bot was compiled: every id that a record
+names exists. Durations are seconds. Places point into the YAML that a record came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, time
+from types import MappingProxyType
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from supportbot.diagnostics import Place
+from supportbot.model.index import Index
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+SlotType = Literal["text", "number", "email", "phone", "date", "time", "choice"]
+SLOT_TYPES: tuple[SlotType, ...] = ("text", "number", "email", "phone", "date", "time", "choice")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A Jinja2 text that the compiler accepted. ``literal`` is true when it holds no markup at all."""
+
+    source: str
+    literal: bool
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A Jinja2 expression that the compiler accepted, e.g. ``session.attempts >= 3``."""
+
+    source: str
+    place: Place
+
+
+# --- what a rule does ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FireTrigger:
+    trigger: str
+
+
+@dataclass(frozen=True, slots=True)
+class SayResponse:
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenForm:
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunAction:
+    action: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetSlots:
+    values: tuple[tuple[str, Template], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StartGuide:
+    guide: str
+
+
+@dataclass(frozen=True, slots=True)
+class NextStep:
+    """Go to the next step of the running guide; without one, or past the last, offer a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """Hand the conversation to a person; ``department`` is the channel's own id, or None for any."""
+
+    department: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CloseConversation:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class AskModel:
+    pass
+
+
+Step = (
+    FireTrigger
+    | SayResponse
+    | OpenForm
+    | RunAction
+    | SetSlots
+    | StartGuide
+    | NextStep
+    | Handoff
+    | CloseConversation
+    | AskModel
+)
+
+
+# --- rules --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """One set of conditions that must hold together. Empty tuples and None mean "any".
+
+    ``block`` is the number of a match block in the index (see model/index.py), or None when
+    the message does not matter.
+    """
+
+    states: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()
+    block: int | None = None
+    condition: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    match: tuple[tuple[str, Place], ...] = ()
+    no_match: tuple[tuple[str, Place], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """A rule of handlers.yaml. ``when`` holds alternatives: one that holds is enough."""
+
+    id: str
+    priority: int
+    order: int
+    when: tuple[When, ...]
+    do: tuple[Step, ...]
+    interrupts: bool  # asked before an open form takes the message
+    examples: Examples
+    place: Place
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guide:
+    """A step-by-step answer of one category: either ``steps`` (response ids) or ``do``."""
+
+    id: str
+    category: str
+    order: int
+    when: tuple[When, ...]
+    steps: tuple[str, ...]
+    do: tuple[Step, ...]
+    examples: Examples
+    place: Place
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Category:
+    """``priority``: a lower number wins over a higher one; equal ones are decided by score."""
+
+    id: str
+    title: str
+    priority: int
+    order: int
+    block: int | None
+    prompt: str | None  # text of its knowledge section
+    guides: tuple[str, ...]
+    examples: Examples
+    place: Place
+
+
+# --- responses ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    variants: tuple[Template, ...]
+    suggestions: tuple[Template, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """``wordings`` by (language, channel); None stands for "the default one"."""
+
+    id: str
+    wordings: Mapping[tuple[str | None, str | None], Wording]
+    place: Place
+
+
+# --- forms and actions --------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSpec:
+    """One question of a form. ``prefill`` names sources: ``message`` or ``visitor.<key>``."""
+
+    name: str
+    type: SlotType
+    ask: str
+    invalid: str | None
+    prefill: tuple[str, ...]
+    choices: tuple[tuple[str, int], ...]  # (value, block that recognises it)
+    optional: bool
+    max_chars: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    id: str
+    slots: tuple[SlotSpec, ...]
+    confirm: str | None
+    retries: int
+    done: tuple[Step, ...]
+    cancelled: tuple[Step, ...]
+    gave_up: tuple[Step, ...]
+    place: Place
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FormWords:
+    """Blocks that recognise how people say yes, no and cancel while a form is open."""
+
+    yes: int
+    no: int
+    cancel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A service that actions call. Header and URL texts may hold ``${NAME}`` references."""
+
+    id: str
+    base_url: str
+    headers: Mapping[str, str]
+    bearer: str | None
+    timeout: float
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A declared HTTP call. ``body`` is a JSON-like tree whose strings are templates."""
+
+    id: str
+    connection: str
+    method: str
+    path: Template
+    body: object  # None | Template | tuple of (key, tree) pairs in a "BodyMap" | tuple of trees
+    save: tuple[tuple[str, str], ...]  # (slot, JSON pointer)
+    inputs: frozenset[str]  # slots the templates read
+    on_success: tuple[Step, ...]
+    on_failure: tuple[Step, ...]
+    when_off: tuple[Step, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class BodyMap:
+    items: tuple[tuple[str, object], ...]
+
+
+# --- the state graph ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOut:
+    """After ``after`` seconds of silence in a state, ``do`` runs once."""
+
+    after: float
+    do: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    id: str
+    title: str
+    final: bool
+    timeouts: tuple[TimeOut, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    trigger: str
+    source: str
+    dest: str
+    conditions: tuple[str, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """``table`` is compiled from the ``transitions`` machine: (state, trigger) -> ways out, in order."""
+
+    initial: str
+    states: Mapping[str, State]
+    transitions: tuple[Transition, ...]
+    table: Mapping[tuple[str, str], tuple[Transition, ...]]
+    conditions: Mapping[str, Expression]
+
+
+# --- settings -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Opening hours by weekday (0 is Monday), in the bot's time zone; holidays are closed."""
+
+    zone: ZoneInfo
+    days: Mapping[int, tuple[tuple[time, time], ...]]
+    holidays: frozenset[date]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """The ``llm`` section. ``model`` and ``fallbacks`` are litellm names, e.g. ``openai/gpt-4o-mini``."""
+
+    model: str  # may hold ${NAME}; empty means that no model is asked
+    fallbacks: tuple[str, ...]
+    api_base: str
+    deadline: float
+    attempts: int
+    max_tokens: int
+    prompt_tokens: int
+    temperature: float
+    history: int
+    system: Template | None
+    answered: tuple[Step, ...]
+    unavailable: tuple[Step, ...]
+    requests: Mapping[str, tuple[Step, ...]]  # what the model may ask for, by name
+
+
+@dataclass(frozen=True, slots=True)
+class GuideFlow:
+    """What the engine does around guides: triggers at the start and at each next step."""
+
+    start: str | None
+    next: str | None
+    exhausted: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    attempts: int = 3
+    message_chars: int = 4000
+    history: int = 20
+    session_minutes: float = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    name: str
+    language: str
+    languages: tuple[str, ...]
+    default_category: str
+    greeting: str | None
+    fallback: str | None  # response said when nothing at all fits and no model answers
+    hours: Hours
+    limits: Limits
+    guides: GuideFlow
+    llm: ModelSettings
+    server: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Bot:
+    """A whole compiled bot. ``revision`` is a hash of its files."""
+
+    revision: str
+    settings: Settings
+    graph: Graph
+    categories: Mapping[str, Category]
+    guides: Mapping[str, Guide]
+    handlers: tuple[Handler, ...]  # sorted by priority, then order
+    responses: Mapping[str, Response]
+    forms: Mapping[str, Form]
+    form_words: FormWords | None
+    connections: Mapping[str, Connection]
+    actions: Mapping[str, Action]
+    slots: frozenset[str]
+    index: Index

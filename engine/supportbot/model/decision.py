@@ -1,0 +1,160 @@
+"""What a decision is: the rule that answers, why, and what is asked of the outside world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from supportbot.model.session import Session, SlotValue
+
+Kind = Literal["handler", "guide", "form", "llm"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A pattern found in the message: token span [start, end), matched words, captured values."""
+
+    pattern: int
+    start: int
+    end: int
+    words: int
+    fuzzy: bool = False
+    captures: tuple[tuple[str, SlotValue], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A rule that was considered. ``rejected`` says why it did not answer; empty when it fired."""
+
+    id: str
+    kind: Kind
+    priority: int
+    fired: bool
+    matched: tuple[str, ...] = ()  # the words of the message that its patterns found
+    patterns: tuple[str, ...] = ()  # the patterns, as written
+    rejected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryScore:
+    id: str
+    score: float
+    evidence: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    tokens: tuple[str, ...]
+    corrections: tuple[tuple[str, str], ...]  # (as typed, as understood)
+    categories: tuple[CategoryScore, ...]
+    candidates: tuple[Candidate, ...]
+    note: str = ""
+
+
+# --- effects: what the runtime must do before the turn can be concluded ---------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallAction:
+    """Run a declared action with these slots in scope."""
+
+    action: str
+    slots: Mapping[str, SlotValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallModel:
+    """Ask the model; ``category`` names the only knowledge section it gets."""
+
+    category: str
+
+
+Effect = CallAction | CallModel
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of an effect. ``error``: off, timeout, rate_limited, failed, empty.
+
+    ``value``: the model's text, or a mapping of saved slots for an action.
+    """
+
+    effect: Effect
+    ok: bool
+    text: str = ""
+    values: Mapping[str, SlotValue] = field(default_factory=dict)
+    error: str = ""
+    elapsed: float = 0.0  # seconds
+    model: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+# --- the pure results -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A response to be rendered, with the values that were captured for it."""
+
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    department: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    pass
+
+
+Output = Say | HandOver | Close
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``session`` is the conversation after the pure part of the turn, before any outcome."""
+
+    handler: str
+    kind: Kind
+    category: str
+    trigger: str | None
+    next_state: str
+    session: Session
+    outputs: tuple[Output, ...]
+    effects: tuple[Effect, ...]
+    trace: Trace
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    text: str
+    suggestions: tuple[str, ...] = ()
+    response: str = ""  # id of the response it came from; empty for a model's text
+
+
+@dataclass(frozen=True, slots=True)
+class Handing:
+    department: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    texts: tuple[Suggested, ...]
+    handoff: Handing | None = None
+    closed: bool = False
+
+    @property
+    def text(self) -> str:
+        return "\n\n".join(part.text for part in self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    session: Session
+    reply: Reply
+    triggers: tuple[str, ...] = ()
+    note: str = ""

@@ -1,0 +1,83 @@
+"""What flows through a turn: messages, sessions, turns. All frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+SlotValue = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a visitor, as a channel's codec read it. ``at`` is aware."""
+
+    id: str
+    session_id: str
+    text: str
+    channel: str
+    at: datetime
+    visitor: Mapping[str, str] = field(default_factory=dict)  # name, email, phone, language, ...
+
+
+@dataclass(frozen=True, slots=True)
+class FormState:
+    """An open form: what is asked now (``asking`` None while it waits for the confirmation)."""
+
+    form: str
+    asking: str | None
+    values: Mapping[str, SlotValue] = field(default_factory=dict)
+    tries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GuideState:
+    """A guide that was started; ``step`` counts from 0, ``done`` when its last step was said."""
+
+    guide: str
+    step: int
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One turn of the history: what was said and answered, which rule answered."""
+
+    said: str
+    answered: str
+    handler: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation as the store keeps it. ``version`` grows by one with each turn."""
+
+    id: str
+    state: str
+    created_at: datetime
+    updated_at: datetime
+    channel: str = "chat"
+    language: str = ""
+    category: str = ""
+    slots: Mapping[str, SlotValue] = field(default_factory=dict)
+    visitor: Mapping[str, str] = field(default_factory=dict)
+    form: FormState | None = None
+    guide: GuideState | None = None
+    attempts: int = 0  # answers that did not help, in a row
+    turns: int = 0
+    timeouts_fired: int = 0  # of the current state, since the last message
+    history: tuple[Exchange, ...] = ()
+    variants: Mapping[str, int] = field(default_factory=dict)  # response -> last wording said
+    closed: bool = False
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The whole input of one decision."""
+
+    session: Session
+    message: Message
+    now: datetime
