@@ -1,0 +1,31 @@
+"""Held for every test: no network but loopback, and no settings of the machine that runs them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+OFFLINE = str(Path(__file__).parent / "offline")
+sys.path.insert(0, OFFLINE)
+import sitecustomize  # noqa: E402
+
+if Path(sitecustomize.__file__ or "").parent != Path(OFFLINE):  # the interpreter has one of its own
+    del sys.modules["sitecustomize"]
+    import sitecustomize  # noqa: F811
+sys.path.remove(OFFLINE)
+
+_SETTINGS = ("SUPPORTBOT_", "OPENAI_", "ANTHROPIC_", "SALESIQ_", "DESK_", "GITHUB_", "ERROR_ALERT_WEBHOOK")
+_TERMINAL = ("NO_COLOR", "FORCE_COLOR", "PORT", "LOG_LEVEL", "COLUMNS")
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bot under test sees no key or setting of this machine; children refuse the network as well."""
+    for name in list(os.environ):
+        if name.startswith(_SETTINGS) or name in _TERMINAL:
+            monkeypatch.delenv(name)
+    inherited = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([OFFLINE, *([inherited] if inherited else [])]))
