@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from supportbot.errors import StoreError
 from supportbot.model.bot import Action, Bot
 from supportbot.model.session import Session, SlotValue
 
@@ -86,8 +87,19 @@ class Record:
     elapsed: float = 0.0  # seconds
 
 
+class Conflict(StoreError):
+    """Somebody else went on with the session since it was loaded; nothing was written."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(f"session {session_id!r} was changed by another process meanwhile; send the message again")
+
+
 class Store(Protocol):
-    """Sessions and decision records. Raises StoreError only."""
+    """Sessions and decision records. Raises StoreError only.
+
+    A committed session carries the loaded one's ``version`` plus one; any other version is a Conflict.
+    A session that the store does not know yet may carry any version.
+    """
 
     async def load(self, session_id: str) -> Session | None: ...
 
