@@ -14,7 +14,7 @@ import sitecustomize  # noqa: E402
 
 if Path(sitecustomize.__file__ or "").parent != Path(OFFLINE):  # the interpreter has one of its own
     del sys.modules["sitecustomize"]
-    import sitecustomize  # noqa: F811
+    import sitecustomize
 sys.path.remove(OFFLINE)
 
 _SETTINGS = ("SUPPORTBOT_", "OPENAI_", "ANTHROPIC_", "SALESIQ_", "DESK_", "GITHUB_", "ERROR_ALERT_WEBHOOK")
