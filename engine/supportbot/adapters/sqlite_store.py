@@ -161,12 +161,12 @@ class SQLiteStore:
         try:
             answers = self._transact(jobs)
         except Exception as failure:
-            if len(jobs) > 1:
+            if len(jobs) > 1 and "locked" not in str(failure):
                 for job in jobs:
                     self._run([job])
-            else:
-                for job in jobs:
-                    job.done.set_exception(self._explained(failure))
+                return
+            for job in jobs:
+                job.done.set_exception(self._explained(failure))
             return
         for job, (value, refused) in zip(jobs, answers, strict=True):
             if refused is None:

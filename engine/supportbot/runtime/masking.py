@@ -34,7 +34,8 @@ _URL_LOGIN = r"(://[^\s/:@]{0,64}:)[^\s/@]{1,128}(@)"
 _SECRET_WORD = (
     r"(?:pass[ \-]?words?|pass[ \-]?wd|pass[ \-]?codes?|pass[ \-]?phrases?|pwd|pw|psw|pin(?:[ \-]?code)?|"
     r"(?:api|access|secret|license|product|recovery|security)[ \-]?(?:key|token|code)s?|token|"
-    r"client[ \-]?secret|secret|otp|one[ \-]time code|verification code|mot de passe|passwort|kennwort|contrase\x{f1}a|wachtwoord|senha)"
+    r"client[ \-]?secret|secret|otp|"
+    r"one[ \-]time code|verification code|mot de passe|passwort|kennwort|contrase\x{f1}a|wachtwoord|senha)"
 )
 _VALUE = r"(\"[^\"\n]{1,128}\"|'[^'\n]{1,128}'|\S{1,128}(?: \S{0,20}[\d!#$%^&*]\S{0,20}){0,2})"
 _IS = r"[:=]|->|\bis\b\s{0,3}:?|\bwas\b|\bto be\b|\best\b|\bist\b|\bes\b"
