@@ -1,0 +1,4 @@
+"""The HTTP server: views, middlewares, channel codecs and pages.
+
+Imported by `serve` only, because aiohttp is slow to import.
+"""

@@ -1,0 +1,45 @@
+"""The composition of the server: routes, middlewares, shutdown."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from supportbot.server import page_views, views, webhook
+from supportbot.server.middlewares import border, seal
+from supportbot.server.options import ServerOptions
+from supportbot.server.service import SERVICE, Conversing, Service
+
+SALESIQ = "/webhook/salesiq"
+
+
+def create_app(conversations: Conversing, options: ServerOptions) -> web.Application:
+    """The application, ready for a Runner (protocol.py). Whoever made the conversations' adapters closes them."""
+    app = web.Application(middlewares=[border], client_max_size=options.limits.body_bytes)
+    app[SERVICE] = Service(conversations, options)
+    app.add_routes(routes())
+    app.on_response_prepare.append(seal)
+    app.on_shutdown.append(_stop_taking)
+    app.on_cleanup.append(_finish_work)
+    return app
+
+
+def routes() -> list[web.RouteDef]:
+    return [
+        web.get("/", views.root),
+        web.post("/chat", views.take_message),
+        web.post("/reset/{session_id}", views.reset),
+        web.get("/health", views.health),
+        web.get("/livez", views.livez),
+        web.get("/readyz", views.readyz),
+        web.get(SALESIQ, webhook.salesiq_ping),
+        web.post(SALESIQ, webhook.salesiq_event),
+        *page_views.widget_routes(),
+    ]
+
+
+async def _stop_taking(app: web.Application) -> None:
+    app[SERVICE].draining = True
+
+
+async def _finish_work(app: web.Application) -> None:
+    await app[SERVICE].finish_work()

@@ -1,0 +1,116 @@
+"""Structured logs: one line an event, JSON for machines or readable for people.
+
+Every line carries the request id, the session id and the bot's revision. Whatever a visitor
+may have written is masked, and its control characters are escaped: a text cannot start a
+line of its own, nor reach a terminal's control codes.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, Literal, TextIO
+
+from supportbot.runtime.masking import mask
+
+Style = Literal["auto", "json", "text"]
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+SESSION_ID: ContextVar[str] = ContextVar("session_id", default="")
+REVISION: ContextVar[str] = ContextVar("revision", default="")
+
+CONTEXT = (("request_id", REQUEST_ID), ("session_id", SESSION_ID), ("revision", REVISION))
+
+logger = logging.getLogger("supportbot.server")
+
+
+def log(level: int, event: str, **facts: Any) -> None:
+    """Log an event with facts, e.g. ``log(logging.INFO, "decided", handler="callback")``."""
+    logger.log(level, "%s", event, extra={"facts": facts})
+
+
+def log_failure(event: str, failure: BaseException, **facts: Any) -> None:
+    """Log an unexpected exception with its traceback."""
+    logger.error("%s", event, exc_info=failure, extra={"facts": facts})
+
+
+def configure(level: str = "INFO", style: Style = "auto", stream: TextIO | None = None) -> None:
+    """Send all logs to ``stream`` (stderr); "auto" is readable in a terminal and JSON elsewhere."""
+    target = stream or sys.stderr
+    readable = style == "text" or (style == "auto" and target.isatty())
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(TextFormatter() if readable else JsonFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("supportbot").setLevel(_level(level))
+
+
+def _level(name: str) -> int:
+    known = logging.getLevelNamesMapping()
+    return known.get(name.strip().upper(), logging.INFO)
+
+
+def escape(text: str) -> str:
+    """The text on one line: everything that is not printable becomes a backslash sequence."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def masked(value: Any) -> Any:
+    """A fact that may go into a log: texts masked, numbers and booleans as they are."""
+    if isinstance(value, str):
+        return mask(value)
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): masked(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [masked(item) for item in value]
+    return mask(str(value))
+
+
+def _facts(record: logging.LogRecord) -> dict[str, Any]:
+    facts: Mapping[str, Any] = getattr(record, "facts", {})
+    return {key: masked(value) for key, value in facts.items()}
+
+
+def _context() -> dict[str, str]:
+    """Ids of the current request. They are checked or made by us, so they are not masked."""
+    return {name: value for name, variable in CONTEXT if (value := variable.get())}
+
+
+class JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": mask(record.getMessage()),
+            **_context(),
+            **_facts(record),
+        }
+        if record.exc_info:
+            line["traceback"] = mask(self.formatException(record.exc_info))
+        return json.dumps(line, default=str)  # ASCII only, so no separator of any alphabet gets through
+
+
+class TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        facts = " ".join(f"{key}={_plain(value)}" for key, value in {**_facts(record), **_context()}.items())
+        line = f"{moment} {record.levelname:<7} {escape(mask(record.getMessage()))}" + (f"  {facts}" if facts else "")
+        if record.exc_info:
+            trace = mask(self.formatException(record.exc_info))
+            line += "".join(f"\n    {escape(part)}" for part in trace.splitlines())
+        return line
+
+
+def _plain(value: Any) -> str:
+    text = escape(value) if isinstance(value, str) else json.dumps(value, default=str)
+    return f'"{text}"' if " " in text or not text else text

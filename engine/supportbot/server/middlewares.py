@@ -1,0 +1,81 @@
+"""What happens around every view: request ids, the one exception boundary, security headers, access lines."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from supportbot.errors import StoreError
+from supportbot.server import logs
+from supportbot.server.problems import Problem, from_http_error, problem_response
+from supportbot.server.service import SERVICE
+
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+QUIET = {"/livez", "/readyz"}  # asked every few seconds by orchestrators
+STARTED: web.RequestKey[float] = web.RequestKey("started", float)
+
+NOTHING_LOADS = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+SECURITY_HEADERS = {
+    "Content-Security-Policy": NOTHING_LOADS,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+
+
+@web.middleware
+async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id and turn whatever goes wrong into a response that says no more than it should."""
+    loop = asyncio.get_running_loop()
+    request[STARTED] = loop.time()
+    service = request.app[SERVICE]
+    logs.REQUEST_ID.set(request_id_of(request.headers.get("X-Request-ID", "")))
+    logs.REVISION.set(service.bot.revision)
+    response = await _answer(request, handler)
+    if service.draining:
+        response.force_close()
+    level = logging.DEBUG if request.path in QUIET and response.status < 400 else logging.INFO
+    seconds = round(loop.time() - request[STARTED], 4)
+    logs.log(level, "request", method=request.method, path=request.path, status=response.status, seconds=seconds)
+    return response
+
+
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem_response(problem)
+    except web.HTTPException as failure:
+        if failure.status < 400:
+            raise
+        return problem_response(from_http_error(failure))
+    except StoreError as failure:
+        logs.log_failure("store failed", failure)
+        detail = "Conversations cannot be read or saved right now. Try again in a moment."
+        return problem_response(Problem(503, detail, {"Retry-After": "2"}))
+    except Exception as failure:  # the one place that may catch everything: nothing inside may reach the caller
+        logs.log_failure("request failed", failure, method=request.method, path=request.path)
+        detail = "Something went wrong on our side. The server's log tells more under this request id."
+        return problem_response(Problem(500, detail))
+
+
+def request_id_of(given: str) -> str:
+    """The caller's id when it is harmless, else a new one of 128 random bits."""
+    return given if SANE_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+async def seal(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Headers of every response; a view's own ones stay."""
+    headers = response.headers
+    headers["X-Request-ID"] = logs.REQUEST_ID.get()
+    for name, value in SECURITY_HEADERS.items():
+        headers.setdefault(name, value)
+    headers.popall("Server", None)

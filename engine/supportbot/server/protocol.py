@@ -1,0 +1,67 @@
+"""The HTTP protocol itself: how aiohttp is set up, and its answer to bytes that are not HTTP.
+
+Such bytes never reach a middleware, so their answer is made here, in the form of all others.
+Bodies are not decompressed: a small request could otherwise keep the event loop busy for seconds.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from aiohttp import web
+
+from supportbot.server import logs
+from supportbot.server.middlewares import SECURITY_HEADERS, request_id_of
+from supportbot.server.options import Limits
+from supportbot.server.problems import Problem, problem_response
+
+LINGER = 2.0  # seconds in which the rest of a refused body is read, so that the caller sees the refusal
+
+
+class Protocol(web.RequestHandler):
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what could not be parsed. The parser's message may quote the bytes, so it is not passed on."""
+        logs.REQUEST_ID.set(request_id_of(""))
+        level = logging.INFO if status < 500 else logging.ERROR
+        logs.log(level, "not http" if status < 500 else "protocol failed", status=status, kind=type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the response had already begun")
+        detail = "This is not a valid HTTP request." if status < 500 else "Something went wrong on our side."
+        response = problem_response(Problem(status, detail))
+        response.headers.update(SECURITY_HEADERS | {"X-Request-ID": logs.REQUEST_ID.get(), "Server": "supportbot"})
+        response.force_close()
+        return response
+
+
+class Server(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class Runner(web.AppRunner):
+    """An AppRunner with our protocol and limits."""
+
+    def __init__(self, app: web.Application, limits: Limits) -> None:
+        super().__init__(
+            app,
+            access_log=None,
+            auto_decompress=False,
+            keepalive_timeout=limits.keepalive_seconds,
+            lingering_time=LINGER,
+            shutdown_timeout=limits.grace,
+            logger=logs.logger,
+        )
+
+    async def _make_server(self) -> web.Server:
+        made = await super()._make_server()
+        kwargs: dict[str, Any] = made._kwargs
+        return Server(made.request_handler, request_factory=made.request_factory, **kwargs)

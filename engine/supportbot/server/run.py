@@ -1,0 +1,103 @@
+"""Listening: bind, say where, wait for a signal, let go in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from aiohttp import http_parser, web
+
+from supportbot.errors import SettingsError
+from supportbot.server import logs
+from supportbot.server.options import ServerOptions
+from supportbot.server.protocol import Runner
+from supportbot.server.service import SERVICE
+
+Announce = Callable[[Sequence[str]], None]
+
+BACKLOG = 512
+
+
+async def serve(app: web.Application, options: ServerOptions, announce: Announce | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was accepted and return.
+
+    ``announce`` gets the URLs once the server listens (port 0 is any free one). After SIGTERM
+    /readyz says no for the drain time while requests are still taken; SIGINT, or a second
+    signal, skips that. Raises SettingsError when the address cannot be used. The adapters
+    stay open: their maker closes them afterwards.
+    """
+    stop = Stop(asyncio.get_running_loop())
+    runner = Runner(app, options.limits)
+    with stop:
+        await runner.setup()
+        try:
+            await _listen(runner, options)
+            _say_where(app, runner, announce)
+            await stop.asked.wait()
+            app[SERVICE].draining = True
+            logs.log(logging.INFO, "stopping")
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.hurry.wait(), options.limits.drain)
+        finally:
+            await runner.cleanup()
+    logs.log(logging.INFO, "stopped")
+
+
+def _say_where(app: web.Application, runner: Runner, announce: Announce | None) -> None:
+    urls = [url(address) for address in runner.addresses]
+    logs.log(logging.INFO, "listening", urls=urls, revision=app[SERVICE].bot.revision)
+    _warn_slow_parser()
+    if announce:
+        announce(urls)
+
+
+async def _listen(runner: Runner, options: ServerOptions) -> None:
+    site = web.TCPSite(runner, options.host, options.port, backlog=BACKLOG, reuse_port=options.reuse_port or None)
+    try:
+        await site.start()
+    except (OSError, OverflowError) as failure:
+        where = f"{options.host}:{options.port}"
+        reason = getattr(failure, "strerror", None) or failure
+        remedy = "choose another address with --host and --port"
+        raise SettingsError(f"cannot listen on {where}: {reason}; {remedy}") from None
+
+
+class Stop:
+    """The signals that end the server: the first asks for the end, SIGINT or a second one for a quick one."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.asked = asyncio.Event()
+        self.hurry = asyncio.Event()
+        self._loop = loop
+
+    def __enter__(self) -> None:
+        self._loop.add_signal_handler(signal.SIGTERM, self._terminate)
+        self._loop.add_signal_handler(signal.SIGINT, self._interrupt)
+
+    def __exit__(self, *failure: object) -> None:
+        self._loop.remove_signal_handler(signal.SIGTERM)
+        self._loop.remove_signal_handler(signal.SIGINT)
+
+    def _terminate(self) -> None:
+        if self.asked.is_set():
+            self.hurry.set()
+        self.asked.set()
+
+    def _interrupt(self) -> None:
+        self.asked.set()
+        self.hurry.set()
+
+
+def url(address: Sequence[object]) -> str:
+    """The URL of a socket's address, e.g. ``http://127.0.0.1:8080``."""
+    host, port = str(address[0]), address[1]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _warn_slow_parser() -> None:
+    """aiohttp's parser in plain Python is slower and had holes that the C one never had."""
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        logs.log(logging.WARNING, "aiohttp runs without its C parser; unset AIOHTTP_NO_EXTENSIONS or install a wheel")

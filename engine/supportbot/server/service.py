@@ -1,0 +1,159 @@
+"""What all views share: the conversations, the options, and the turns in work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from aiohttp import web
+
+from supportbot.model.bot import Bot
+from supportbot.model.decision import CallAction, CallModel, Decision, Outcome, Reply
+from supportbot.model.session import Message, Session
+from supportbot.runtime.ports import Model, Record, Store
+from supportbot.server import logs
+from supportbot.server.options import ServerOptions
+
+T = TypeVar("T")
+
+FAILURES_IN_A_ROW = 3
+
+
+class Turned(Protocol):
+    """One turn's result, as the runtime gives it."""
+
+    @property
+    def session(self) -> Session: ...
+    @property
+    def reply(self) -> Reply: ...
+    @property
+    def decision(self) -> Decision | None: ...
+    @property
+    def outcomes(self) -> tuple[Outcome, ...]: ...
+    @property
+    def record(self) -> Record | None: ...
+
+
+class Conversing(Protocol):
+    """What the server needs of the runtime's conversations. ``bot`` may change between two requests."""
+
+    @property
+    def bot(self) -> Bot: ...
+    @property
+    def store(self) -> Store: ...
+    @property
+    def model(self) -> Model: ...
+    async def take(self, message: Message, request_id: str = "") -> Turned: ...
+    async def begin(self, message: Message, request_id: str = "") -> Turned: ...
+    async def reset(self, session_id: str) -> bool: ...
+
+
+@dataclass(slots=True)
+class Pulse:
+    """How the outside world did lately, seen from the turns: failures in a row of the model and of connections."""
+
+    model: int = 0
+    connections: dict[str, int] = field(default_factory=dict)
+
+    def note(self, bot: Bot, outcomes: tuple[Outcome, ...]) -> None:
+        for outcome in outcomes:
+            if outcome.error == "off":
+                continue
+            if isinstance(outcome.effect, CallModel):
+                self.model = 0 if outcome.ok else self.model + 1
+            elif action := bot.actions.get(outcome.effect.action):
+                failures = self.connections.get(action.connection, 0)
+                self.connections[action.connection] = 0 if outcome.ok else failures + 1
+
+    @staticmethod
+    def word(failures: int | None) -> str:
+        if failures is None:
+            return "unused"
+        return "failing" if failures >= FAILURES_IN_A_ROW else "ok"
+
+
+class Service:
+    """Turns run as tasks of their own, so that neither a deadline nor a caller who hangs up cuts one in half."""
+
+    def __init__(self, conversations: Conversing, options: ServerOptions) -> None:
+        self.conversations = conversations
+        self.options = options
+        self.draining = False
+        self.pulse = Pulse()
+        self._work: set[asyncio.Task[object]] = set()
+
+    @property
+    def bot(self) -> Bot:
+        return self.conversations.bot
+
+    async def turn(self, work: Coroutine[None, None, Turned], deadline: float) -> Turned:
+        """Run one turn. Raises TimeoutError at ``deadline`` (loop time); the turn goes on and is saved even then."""
+        return await self._finish(self._observed(work), deadline)
+
+    async def _finish(self, work: Coroutine[None, None, T], deadline: float) -> T:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await asyncio.shield(task)
+        except BaseException:
+            if not task.done():
+                logs.log(logging.WARNING, "turn goes on without its caller")
+                task.add_done_callback(_report)
+            raise
+
+    async def _observed(self, work: Coroutine[None, None, Turned]) -> Turned:
+        result = await work
+        self.pulse.note(self.bot, result.outcomes)
+        _log_turn(result)
+        return result
+
+    async def finish_work(self) -> None:
+        """Wait for the turns in work, at most the grace time; then they are cancelled."""
+        if not self._work:
+            return
+        _, late = await asyncio.wait(self._work, timeout=self.options.limits.grace)
+        for task in late:
+            task.cancel()
+        if late:
+            logs.log(logging.WARNING, "turns cancelled at shutdown", count=len(late))
+            await asyncio.wait(late, timeout=1)
+
+
+SERVICE: web.AppKey[Service] = web.AppKey("service", Service)
+
+
+def _report(task: asyncio.Task[T]) -> None:
+    """A turn that nobody waits for any more must not fail in silence."""
+    if not task.cancelled() and (failure := task.exception()):
+        logs.log_failure("late turn failed", failure)
+
+
+def _log_turn(result: Turned) -> None:
+    decision, record = result.decision, result.record
+    facts: dict[str, object] = {
+        "handler": decision.handler if decision else "greeting",
+        "kind": decision.kind if decision else "",
+        "category": result.session.category,
+        "state": record.state if record else "",
+        "next_state": result.session.state,
+        "actions": called_actions(result),
+        "turn": result.session.turns,
+    }
+    for outcome in result.outcomes:
+        if isinstance(outcome.effect, CallModel):
+            facts |= {"model": outcome.model, "tokens": outcome.tokens_in + outcome.tokens_out}
+    errors = [outcome.error for outcome in result.outcomes if outcome.error]
+    if errors:
+        facts["errors"] = errors
+    if record:
+        facts["seconds"] = round(record.elapsed, 4)
+    logs.log(logging.INFO, "decided", **facts)
+
+
+def called_actions(result: Turned) -> list[str]:
+    return [outcome.effect.action for outcome in result.outcomes if isinstance(outcome.effect, CallAction)]
