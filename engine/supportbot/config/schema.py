@@ -1,12 +1,259 @@
-"""Check a document against its JSON Schema, with findings that a person can act on."""
+"""Check the shape of a document against its schema, with findings that a person can act on.
+
+The verdict is that of any draft-07 validator (a test compares them); the words are ours, because "is not valid under
+any of the given schemas" helps nobody.
+"""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import Any
 
-from supportbot.diagnostics import Diagnostic
+from supportbot.config.schema_rules import Rule, places_of_keys, rule_for
+from supportbot.config.yaml_nodes import YamlList, YamlMap
+from supportbot.diagnostics import Diagnostic, Place, did_you_mean, error
+
+_TYPES: dict[type, str] = {
+    YamlMap: "object",
+    dict: "object",
+    YamlList: "array",
+    list: "array",
+    str: "string",
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    type(None): "null",
+}
+_WORDS = {
+    "object": "keys with values",
+    "array": "a list",
+    "string": "a text",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "number": "a number",
+    "null": "nothing",
+}
+# Keys that people expect in a part because a similar part has them.
+_INSTEAD = {
+    ("Handler", "match"): "a handler has it under when: {message: [...]}",
+    ("Handler", "category"): "a handler has it under when: {category: [...]}",
+    ("Handler", "steps"): "a handler has do: [...]; steps belong to guides",
+    (
+        "Guide",
+        "priority",
+    ): "the guide with the most matched words is taken; priorities belong to categories and handlers",
+    ("Conditions", "match"): "write message: [...]",
+    ("When", "match"): "write message: [...]",
+}
+_TRUTHS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 def check(kind: str, data: Any, file: str) -> list[Diagnostic]:
-    """What is wrong with the shape of a document of this kind, all of it."""
-    return []
+    """All that is wrong with the shape of a document of this kind; ``data`` comes from read_yaml.
+
+    Codes: unknown-key, missing-key, wrong-type, not-allowed, empty-value, out-of-range.
+    """
+    walker = _Walker(kind)
+    place = data.place if isinstance(data, YamlMap | YamlList) else Place(file)
+    walker.value(rule_for(kind), data, place, "the file", None)
+    return walker.found
+
+
+class _Walker:
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.found: list[Diagnostic] = []
+
+    def value(self, rule: Rule, value: Any, place: Place, what: str, parent: Rule | None) -> None:
+        """``what`` names the value in messages; ``parent`` is the rule of the mapping that it is part of."""
+        is_a = _TYPES.get(type(value), "null")
+        if rule.types and is_a not in rule.types and not (is_a == "integer" and "number" in rule.types):
+            self._wrong_type(rule, value, is_a, place, what)
+        elif is_a == "object":
+            self._map(rule, value, place, what, parent)
+        elif is_a == "array":
+            self._list(rule, value, place, what, parent)
+        elif is_a == "string":
+            self._text(rule, value, place, what)
+        else:
+            self._number(rule, value, place, what)
+
+    # --- by type --------------------------------------------------------------------------
+
+    def _map(self, rule: Rule, data: Any, place: Place, what: str, parent: Rule | None) -> None:
+        if len(data) < rule.least:
+            self._empty(place, what)
+        keys_at = data.keys_at if isinstance(data, YamlMap) else {}
+        values_at = data.values_at if isinstance(data, YamlMap) else {}
+        unknown = []
+        for key, value in data.items():
+            inner = rule.properties.get(key, rule.extra)
+            if inner is not None:
+                self.value(inner, value, values_at.get(key, place), f"'{key}'", rule)
+            elif not rule.open:
+                unknown.append(key)
+            if rule.names is not None:
+                self._text(rule.names, key, keys_at.get(key, place), "the name")
+        missing = [key for key in rule.required if key not in data]
+        for key in unknown:
+            self._unknown(rule, data, key, keys_at.get(key, place), what, parent, missing)
+        first = next(iter(keys_at.values()), place)
+        for key in missing:
+            self._missing(rule, key, first, what)
+        if rule.most_keys is not None and len(data) > rule.most_keys and not unknown:
+            second = list(keys_at.values())[rule.most_keys] if len(keys_at) > rule.most_keys else place
+            message = f"one {rule.title.lower()} does one thing, and this one has {_listed(data)}"
+            self._add("not-allowed", second, message, "make a list entry of each, in the order in which they happen")
+
+    def _list(self, rule: Rule, data: Any, place: Place, what: str, parent: Rule | None) -> None:
+        if len(data) < rule.least:
+            self._empty(place, what)
+        if rule.items is None:
+            return
+        places = data.items_at if isinstance(data, YamlList) else [place] * len(data)
+        for item, item_place in zip(data, places, strict=True):
+            self.value(rule.items, item, item_place, f"an entry of {what}", parent)
+
+    def _text(self, rule: Rule, text: str, place: Place, what: str) -> None:
+        if rule.enum:
+            self._among(rule, text, place, what)
+        elif len(text) < rule.least:
+            self._empty(place, what)
+        elif rule.pattern is not None and not rule.pattern.search(text):
+            shown = f"{what} is '{_short(text)}'"
+            self._add("not-allowed", place, f"{shown}, which cannot be read", rule.pattern_message)
+
+    def _number(self, rule: Rule, value: Any, place: Place, what: str) -> None:
+        if rule.enum:
+            self._among(rule, value, place, what)
+        if isinstance(value, bool) or value is None:
+            return
+        if rule.minimum is not None and value < rule.minimum:
+            self._add("out-of-range", place, f"{what} is {value}; it must be {rule.minimum} or more")
+        if rule.maximum is not None and value > rule.maximum:
+            self._add("out-of-range", place, f"{what} is {value}; it must be {rule.maximum} or less")
+
+    # --- findings -------------------------------------------------------------------------
+
+    def _add(self, code: str, place: Place, message: str, hint: str = "") -> None:
+        if place.end_line > place.line:  # underlining a whole block hides what is meant
+            place = Place(place.file, place.line, place.column, place.line, place.column + 1)
+        self.found.append(error(code, place, message, hint))
+
+    def _empty(self, place: Place, what: str) -> None:
+        self._add("empty-value", place, f"{what} is empty", "fill it in or remove it")
+
+    def _wrong_type(self, rule: Rule, value: Any, is_a: str, place: Place, what: str) -> None:
+        if is_a == "null":
+            wanted = _either(_WORDS[name] for name in rule.types)
+            self._add("empty-value", place, f"{what} is empty; {wanted} is expected", "fill it in or remove it")
+            return
+        expected = _either(_WORDS[name] for name in rule.types)
+        message = f"{what} must be {expected}, but this is {_described(value, is_a)}"
+        self._add("wrong-type", place, message, _type_hint(rule, value, is_a))
+
+    def _among(self, rule: Rule, value: Any, place: Place, what: str) -> None:
+        if any(value == item and isinstance(value, bool) == isinstance(item, bool) for item in rule.enum):
+            return
+        allowed = [_written(item) for item in rule.enum]
+        only = allowed[0] if len(allowed) == 1 else None
+        hint = f"write {only}, or remove the key" if only else did_you_mean(_written(value), allowed)
+        message = f"{what} is '{_short(_written(value))}'; it can be {_either(allowed)}"
+        self._add("not-allowed", place, message, hint)
+
+    def _missing(self, rule: Rule, key: str, place: Place, what: str) -> None:
+        example = rule.properties[key].example if key in rule.properties else None
+        hint = f"for example {key}: {_written(example)}" if isinstance(example, str | int) else f"add {key}:"
+        self._add("missing-key", place, f"{_owner(rule, what)} has no '{key}'", hint)
+
+    def _unknown(
+        self, rule: Rule, data: Any, key: str, place: Place, what: str, parent: Rule | None, missing: list[str]
+    ) -> None:
+        """Also takes a required key that was only misspelt off the ``missing`` ones."""
+        free = [name for name in rule.properties if name not in data]
+        near = difflib.get_close_matches(key, free, n=1, cutoff=0.7)
+        if near:
+            hint = f"did you mean '{near[0]}'?"
+            if near[0] in missing:
+                missing.remove(near[0])
+        else:
+            instead = _INSTEAD.get((rule.title, key)) or self._elsewhere(rule, key, parent)
+            hint = instead or did_you_mean(key, rule.properties)
+        self._add("unknown-key", place, f"'{_short(key)}' is not a key of {_part(rule, what)}", hint)
+
+    def _elsewhere(self, rule: Rule, key: str, parent: Rule | None) -> str:
+        for name, inner in rule.properties.items():
+            if key in inner.properties:
+                return f"'{key}' belongs under '{name}'"
+            if inner.items is not None and key in inner.items.properties:
+                return f"'{key}' belongs into the entries of '{name}'"
+        if parent is not None and key in parent.properties:
+            return f"'{key}' belongs one level up; use less indentation"
+        titles = places_of_keys(self.kind).get(key, ())
+        return f"'{key}' is a key of: {', '.join(titles)}" if titles and len(titles) < 4 else ""
+
+
+# --- words --------------------------------------------------------------------------------
+
+
+def _part(rule: Rule, what: str) -> str:
+    if what == "the file":
+        return "this file"
+    return f"a {rule.title.lower()}" if what.startswith("an entry") and rule.title else what
+
+
+def _owner(rule: Rule, what: str) -> str:
+    return f"this {rule.title.lower()}" if what.startswith("an entry") and rule.title else what
+
+
+def _either(words: Iterable[str]) -> str:
+    names = list(dict.fromkeys(words))
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + " or " + names[-1]
+
+
+def _listed(data: Any) -> str:
+    return ", ".join(f"'{_short(key)}'" for key in list(data)[:4]) + (" and more" if len(data) > 4 else "")
+
+
+def _described(value: Any, is_a: str) -> str:
+    if is_a in ("object", "array"):
+        return "a list" if is_a == "array" else f"keys with values ({_listed(value)})" if value else "{}"
+    if is_a == "string":
+        return f"the text '{_short(value)}'"
+    return _written(value) if is_a == "boolean" else f"the number {value}"
+
+
+def _type_hint(rule: Rule, value: Any, is_a: str) -> str:
+    wanted = rule.types
+    if is_a in ("integer", "number", "boolean"):
+        if "string" in wanted:
+            return f'put it in quotes to make it a text: "{_written(value)}"'
+        if "array" in wanted and rule.items is not None and is_a in rule.items.types:
+            return f"write a list: [{_written(value)}]"
+    if is_a == "string":
+        if "boolean" in wanted:
+            word = _TRUTHS.get(value.lower(), value.lower())
+            return f"write {word}" + (" without quotes" if value == word else "") if word in ("true", "false") else ""
+        if wanted in (("integer",), ("number",)) and value.isdigit():
+            return f"remove the quotes: {value}" if value == "0" or value[0] != "0" else ""
+        if "array" in wanted:
+            return f'write a list: ["{_short(value)}"]' if value else "write a list"
+        if value in rule.properties and "object" in wanted:
+            return f"write {{{value}: ...}}"
+    if is_a == "object" and "array" in wanted:
+        return "begin the entry with a dash: '- '"
+    if is_a == "object" and "string" in wanted:
+        return "put the text in quotes if it has a colon"
+    return ""
+
+
+def _written(value: Any) -> str:
+    """A value as YAML has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def _short(text: str, limit: int = 60) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
