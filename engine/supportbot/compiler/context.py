@@ -1,0 +1,78 @@
+"""What the parts of one compilation share: ids, findings, the index, templates still to check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from supportbot.compiler.blocks import IndexBuilder
+from supportbot.compiler.references import References
+from supportbot.compiler.template_places import Spot
+from supportbot.compiler.templates import (
+    PROMPT_EXTRAS,
+    RESULT_EXTRAS,
+    Reading,
+    check_names,
+    is_literal,
+    read_expression,
+    read_template,
+    scope_of,
+)
+from supportbot.diagnostics import Place
+from supportbot.model.bot import Expression, Template
+
+Where = Literal["anywhere", "result", "prompt"]
+
+
+@dataclass(slots=True)
+class Context:
+    """Mutable while a bot is compiled, gone afterwards. ``sources``: file -> its text."""
+
+    builder: IndexBuilder
+    sources: dict[str, str]
+    refs: References = field(default_factory=References)
+    slots: set[str] = field(default_factory=set)
+    readings: list[tuple[Reading, Where]] = field(default_factory=list)
+
+    def block(self, data: Any, place: Place, owner: tuple[str, str], part: int) -> int:
+        """Compile a match block; returns its number in the index."""
+        return self.builder.add_block(data, place, owner, part, self.sources.get(place.file, ""))
+
+    def template(self, source: str, place: Place, where: Where = "anywhere") -> Template:
+        literal = is_literal(source)
+        if not literal:
+            self._note(read_template(source, self._spot(source, place)), where)
+        return Template(source, literal, place)
+
+    def expression(self, source: str, place: Place) -> Expression:
+        self._note(read_expression(source, self._spot(source, place)), "anywhere")
+        return Expression(source, place)
+
+    def slots_in(self, template: Template) -> frozenset[str]:
+        """The slots that a template reads."""
+        if template.literal:
+            return frozenset()
+        return read_template(template.source, Spot(template.source, template.place)).slots
+
+    def fill(self, slot: str, place: Place) -> None:
+        """Note that something fills a slot."""
+        if slot not in self.slots and self.refs.identifier(slot, place, "slot"):
+            self.slots.add(slot)
+
+    def check_templates(self) -> None:
+        """Compare the names in all templates with the slots that the whole bot fills."""
+        slots = frozenset(self.slots) | frozenset(self.builder.captured)
+        scopes = {
+            "anywhere": scope_of(slots),
+            "result": scope_of(slots, RESULT_EXTRAS),
+            "prompt": scope_of(slots, PROMPT_EXTRAS),
+        }
+        for reading, where in self.readings:
+            self.refs.diagnostics += check_names(reading, scopes[where])
+
+    def _note(self, reading: Reading, where: Where) -> None:
+        self.refs.diagnostics += reading.problems
+        self.readings.append((reading, where))
+
+    def _spot(self, source: str, place: Place) -> Spot:
+        return Spot(source, place, self.sources.get(place.file, ""))

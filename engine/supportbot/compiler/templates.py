@@ -1,0 +1,224 @@
+"""Jinja2 texts and expressions: parsed, walked against an allow-list, their names checked.
+
+Reading and checking are two steps, because a template may use a slot that a later file fills:
+``read_template`` finds what is wrong in itself and lists the names it uses, ``check_names``
+compares those with a scope. Nothing is ever evaluated here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.parser import Parser
+
+from supportbot.compiler.template_nodes import ALLOWED, TESTS, forbidden, path_of
+from supportbot.compiler.template_places import Spot
+from supportbot.diagnostics import Diagnostic, Place, did_you_mean, error
+from supportbot.model.bot import Expression, Template
+from supportbot.model.templating import FILTERS, environment
+
+MARKS: Final = ("{{", "{%", "{#")
+FILLING: Final = "a slot is filled by a form, a {slot:type} pattern, `set` or an action's `save`"
+TOO_DEEP: Final = ("this template nests too deeply", "write it in simpler parts")
+MAX_CHARS: Final = 200_000
+MAX_DEPTH: Final = 40
+
+# Keys of the names that every template sees; None stands for "any key".
+Roots = Mapping[str, frozenset[str] | None]
+COMMON: Final[Roots] = {
+    "visitor": frozenset({"name", "email", "phone", "language"}),
+    "session": frozenset({"attempts", "turns", "state", "category", "guide", "step"}),
+    "hours": frozenset({"open", "next_open"}),
+    "now": frozenset({"date", "time", "weekday", "hour"}),
+    "bot": frozenset({"name"}),
+}
+PROMPT_EXTRAS: Final[Roots] = {"category": frozenset({"title"}), "state": frozenset(), "knowledge": frozenset()}
+RESULT_EXTRAS: Final[Roots] = {"result": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a template may name. A root without keys (``frozenset()``) is a plain value."""
+
+    roots: Roots
+
+    def plus(self, extras: Roots) -> Scope:
+        return Scope({**self.roots, **extras})
+
+
+def scope_of(slots: frozenset[str], extras: Roots | None = None) -> Scope:
+    """The scope of a bot with these slots."""
+    return Scope({"slots": slots, **COMMON, **(extras or {})})
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """``slots.summary`` as used: its path and the place to point at."""
+
+    path: tuple[str, ...]
+    place: Place
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a template uses, and what is wrong with it whatever the scope."""
+
+    names: list[Name] = field(default_factory=list)
+    problems: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def slots(self) -> frozenset[str]:
+        return frozenset(name.path[1] for name in self.names if name.path[0] == "slots" and len(name.path) > 1)
+
+
+def is_literal(source: str) -> bool:
+    """Whether a text holds no markup at all, so that Jinja2 need not see it."""
+    return not any(mark in source for mark in MARKS)
+
+
+def read_template(source: str, spot: Spot) -> Reading:
+    if is_literal(source):
+        return Reading()
+    return _read(source, spot, expression=False)
+
+
+def read_expression(source: str, spot: Spot) -> Reading:
+    return _read(source, spot, expression=True)
+
+
+def check_names(reading: Reading, scope: Scope) -> list[Diagnostic]:
+    """Findings about names that the scope does not hold."""
+    findings = (_check_name(name, scope) for name in dict.fromkeys(reading.names))
+    return [item for item in findings if item is not None]
+
+
+def compile_template(
+    source: str, place: Place, scope: Scope, file_source: str = ""
+) -> tuple[Template, list[Diagnostic]]:
+    """A template and what is wrong with it. ``file_source`` sharpens the places of the findings."""
+    reading = read_template(source, Spot(source, place, file_source))
+    return Template(source, is_literal(source), place), reading.problems + check_names(reading, scope)
+
+
+def compile_expression(
+    source: str, place: Place, scope: Scope, file_source: str = ""
+) -> tuple[Expression, list[Diagnostic]]:
+    """Like ``compile_template`` for an expression such as ``session.attempts >= 3``."""
+    reading = read_expression(source, Spot(source, place, file_source))
+    return Expression(source, place), reading.problems + check_names(reading, scope)
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+def _read(source: str, spot: Spot, expression: bool) -> Reading:
+    if len(source) > MAX_CHARS:
+        message = f"this text has {len(source)} characters; a template may have {MAX_CHARS}"
+        return Reading(problems=[error("template-syntax", spot.place, message, "split it")])
+    try:
+        tree = _parse_expression(source) if expression else environment().parse(source)
+        return _walk(tree, spot)
+    except TemplateSyntaxError as problem:
+        place = spot.line(problem.lineno)
+        return Reading(problems=[error("template-syntax", place, _complaint(problem), SYNTAX_HINT)])
+    except (RecursionError, ValueError, OverflowError):
+        message = "this template nests too deeply or holds a number that is too long"
+        return Reading(problems=[error("template-syntax", spot.place, message, "write it in simpler parts")])
+
+
+SYNTAX_HINT: Final = "a value is written {{ slots.name }}, a condition {% if hours.open %}...{% endif %}"
+
+
+def _complaint(problem: TemplateSyntaxError) -> str:
+    return f"the template cannot be read: {problem.message or 'syntax error'}"
+
+
+def _parse_expression(source: str) -> nodes.Node:
+    parser = Parser(environment(), source, state="variable")
+    tree = parser.parse_expression()
+    if not parser.stream.eos:
+        raise TemplateSyntaxError("there is something after the end of the expression", parser.stream.current.lineno)
+    return tree
+
+
+def _walk(tree: nodes.Node, spot: Spot) -> Reading:
+    """Visit every node without recursion, so that a deep tree is a finding and not a crash."""
+    reading = Reading()
+    stack: list[tuple[nodes.Node, int, frozenset[str]]] = [(tree, 0, frozenset())]
+    while stack:
+        node, depth, bound = stack.pop()
+        if depth > MAX_DEPTH:
+            reading.problems.append(error("template-forbidden", spot.line(node.lineno), *TOO_DEEP))
+            return reading
+        reading.problems += _problems(node, spot)
+        if isinstance(node, nodes.For):
+            stack += _inside_loop(node, depth, bound)
+        elif isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
+            path = path_of(node)
+            if path is not None and path[0] not in bound and not (path[0] == "loop" and "loop" in bound):
+                reading.names.append(Name(path, spot.find(path[-1], node.lineno)))
+            elif path is None:
+                stack += [(child, depth + 1, bound) for child in node.iter_child_nodes()]
+        elif type(node) in ALLOWED:
+            stack += [(child, depth + 1, bound) for child in reversed(list(node.iter_child_nodes()))]
+    return reading
+
+
+def _inside_loop(node: nodes.For, depth: int, bound: frozenset[str]) -> list[tuple[nodes.Node, int, frozenset[str]]]:
+    names = frozenset({node.target.name}) if isinstance(node.target, nodes.Name) else frozenset()
+    inner = bound | names | {"loop"}
+    outside: list[tuple[nodes.Node, int, frozenset[str]]] = [(node.iter, depth + 1, bound)]
+    outside += [(child, depth + 1, bound) for child in node.else_]
+    return outside + [(child, depth + 1, inner) for child in node.body]
+
+
+def _problems(node: nodes.Node, spot: Spot) -> list[Diagnostic]:
+    if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+        place, hint = spot.find(node.name, node.lineno), did_you_mean(node.name, FILTERS)
+        return [error("unknown-filter", place, f"there is no filter '{node.name}'", hint)]
+    if isinstance(node, nodes.Test) and node.name not in TESTS:
+        place, hint = spot.find(node.name, node.lineno), "only 'is defined' and 'is none' (and 'is not ...') exist"
+        return [error("template-forbidden", place, f"there is no test '{node.name}'", hint)]
+    why = forbidden(node)
+    if why is None:
+        return []
+    return [error("template-forbidden", spot.line(node.lineno), why[0], why[1])]
+
+
+# --- names ----------------------------------------------------------------------------------
+
+
+def _check_name(name: Name, scope: Scope) -> Diagnostic | None:
+    root, *rest = name.path
+    shown = ".".join(name.path)
+    if root not in scope.roots:
+        return error("undefined-variable", name.place, f"'{root}' is not known here", did_you_mean(root, scope.roots))
+    keys = scope.roots[root]
+    if keys is None:
+        return None if rest else _not_a_value(name, "any name that the answer holds")
+    if not keys and root != "slots":
+        return _no_parts(name, root) if rest else None
+    if not rest:
+        return _not_a_value(name, ", ".join(f"{root}.{key}" for key in sorted(keys)[:6]))
+    if rest[0] not in keys:
+        return _unknown_key(name, root, rest[0], keys)
+    return None if len(rest) == 1 else _no_parts(name, shown.rpartition(".")[0])
+
+
+def _unknown_key(name: Name, root: str, key: str, keys: frozenset[str]) -> Diagnostic:
+    if root == "slots":
+        hint = did_you_mean(key, keys) or FILLING
+        return error("unknown-slot", name.place, f"nothing in this bot fills the slot '{key}'", hint)
+    return error("undefined-variable", name.place, f"'{root}' has no '{key}'", did_you_mean(key, keys))
+
+
+def _not_a_value(name: Name, parts: str) -> Diagnostic:
+    message = f"'{name.path[0]}' is a group of values, not a value"
+    return error("undefined-variable", name.place, message, f"name one of its parts: {parts}")
+
+
+def _no_parts(name: Name, whole: str) -> Diagnostic:
+    return error("undefined-variable", name.place, f"'{whole}' is a single value and has no parts", f"write {whole}")
