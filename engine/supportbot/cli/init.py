@@ -1,0 +1,97 @@
+"""``supportbot init``: a bot of one's own, with everything around it that a team needs."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import click
+
+from supportbot import __version__
+from supportbot.cli.options import color_option, paint_of
+from supportbot.errors import UsageError
+from supportbot.resources import PACKAGE, schemas, starter_bot
+
+FILES = ("supportbot.yaml", "states.yaml", "handlers.yaml")
+FOLDERS = ("rules", "prompts", "tests/conversations")
+
+# File in the package -> file of the new bot. The leading dots would keep some tools from packing them.
+AROUND: Mapping[str, str] = {
+    "gitignore": ".gitignore",
+    "env.example": ".env.example",
+    "workflow.yml": ".github/workflows/supportbot.yml",
+    "pre-commit-config.yaml": ".pre-commit-config.yaml",
+    "vscode-settings.json": ".vscode/settings.json",
+    "vscode-extensions.json": ".vscode/extensions.json",
+    "vscode-tasks.json": ".vscode/tasks.json",
+    "Dockerfile": "Dockerfile",
+    "dockerignore": ".dockerignore",
+    "README.md": "README.md",
+}
+
+
+@click.command("init")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Write into a folder that holds something; files of the same name go.")
+@color_option
+@click.pass_context
+def command(context: click.Context, folder: Path, force: bool) -> None:
+    """Start a bot of your own in DIR: the one for IT support, ready to change.
+
+    With editor settings, a CI workflow, commit hooks, a Dockerfile and .env.example.
+    """
+    written = write_bot(folder, force)
+    paint = paint_of(context)
+    click.echo(f"{paint.good('made')} {folder}: {written} files")
+    enter = f"cd {folder}" if folder.resolve() != Path.cwd() else ""
+    for line in filter(None, (enter, "supportbot validate", "supportbot test", "supportbot chat --trace")):
+        click.echo(f"  {paint.strong(line)}")
+
+
+def write_bot(folder: Path, force: bool = False) -> int:
+    """Copy the starter bot and what belongs around it; returns the number of files.
+
+    Raises UsageError when the folder holds something already (unless ``force``) or cannot be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file; name a new folder")
+    if folder.is_dir() and any(folder.iterdir()) and not force:
+        raise UsageError(f"{folder} is not empty; name a new folder, or add --force to write into it")
+    if folder.resolve() == starter_bot().resolve():
+        raise UsageError(f"{folder} is the starter bot itself; name another folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _copy_bot(folder) + _write_around(folder)
+    except OSError as problem:
+        raise UsageError(f"{folder} cannot be written: {problem.strerror or problem}") from problem
+
+
+def _copy_bot(folder: Path) -> int:
+    starter = starter_bot()
+    copied = [_copy(starter / name, folder / name) for name in FILES]
+    for name in FOLDERS:
+        copied += _copy_tree(starter / name, folder / name)
+    copied += _copy_tree(schemas(), folder / "schemas")
+    return len(copied)
+
+
+def _copy_tree(source: Path, target: Path) -> list[Path]:
+    found = sorted(path for path in source.rglob("*") if path.is_file() and not path.name.startswith("."))
+    return [_copy(path, target / path.relative_to(source)) for path in found]
+
+
+def _copy(source: Path, target: Path) -> Path:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)  # not the mode: the package may be installed read-only
+    return target
+
+
+def _write_around(folder: Path) -> int:
+    name = folder.resolve().name or "support bot"
+    for source, target in AROUND.items():
+        text = (PACKAGE / "cli" / "newbot" / source).read_text("utf-8")
+        path = folder / target
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.replace("@VERSION@", __version__).replace("@NAME@", name), "utf-8")
+    return len(AROUND)

@@ -1,0 +1,75 @@
+"""Several processes that share a port: the parent starts them, passes signals on and replaces one that died."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+
+import click
+
+from supportbot.errors import UsageError
+
+TOO_SOON = 2.0  # seconds; a process that dies sooner will not live on the next time either
+
+
+def run_workers(number: int, work: Callable[[], None]) -> int:
+    """Run ``work`` in ``number`` processes until a signal ends them. Returns the exit code."""
+    if not hasattr(os, "fork"):
+        raise UsageError("--workers needs an operating system with fork; use one process here")
+    return _Workers(work).run(number)
+
+
+class _Workers:
+    def __init__(self, work: Callable[[], None]) -> None:
+        self.work = work
+        self.started: dict[int, float] = {}
+        self.stopping = False
+
+    def run(self, number: int) -> int:
+        for one in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(one, self._pass_on)
+        for _ in range(number):
+            self._start()
+        failed = False
+        while self.started:
+            process, status = os.waitpid(-1, 0)
+            began = self.started.pop(process, None)
+            if began is None or self.stopping:
+                continue
+            code = os.waitstatus_to_exitcode(status)
+            click.echo(f"note: a server process ended with code {code}", err=True)
+            if time.monotonic() - began < TOO_SOON:
+                failed = True
+                self._pass_on(signal.SIGTERM, None)
+            else:
+                self._start()
+        return 1 if failed else 0
+
+    def _start(self) -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        process = os.fork()
+        if process:
+            self.started[process] = time.monotonic()
+            return
+        code = 1
+        try:
+            for one in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(one, signal.SIG_DFL)
+            self.work()
+            code = 0
+        except Exception as problem:
+            click.echo(f"error: {problem}", err=True)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)  # never run the parent's code a second time
+
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+        self.stopping = True
+        for process in self.started:
+            os.kill(process, number)
