@@ -6,11 +6,11 @@ names exists. Durations are seconds. Places point into the YAML that a record ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from supportbot.diagnostics import Place
@@ -126,9 +126,18 @@ class When:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """A message that a rule must win (or must not); ``state`` None: any state that the rule allows."""
+
+    text: str
+    state: str | None
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Examples:
-    match: tuple[tuple[str, Place], ...] = ()
-    no_match: tuple[tuple[str, Place], ...] = ()
+    match: tuple[Example, ...] = ()
+    no_match: tuple[Example, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +232,7 @@ class Form:
     gave_up: tuple[Step, ...]
     place: Place
     title: str = ""
+    change: str | None = None  # asked when the visitor does not confirm
 
 
 @dataclass(frozen=True, slots=True)
@@ -388,3 +398,29 @@ class Bot:
     actions: Mapping[str, Action]
     slots: frozenset[str]
     index: Index
+    # Derived, so that a decision never searches: by id, and the rules that fit any message.
+    handler_by_id: Mapping[str, Handler] = field(init=False)
+    open_handlers: tuple[tuple[Handler, When], ...] = field(init=False)
+    open_guides: tuple[tuple[Guide, When], ...] = field(init=False)
+    fallback_handler: Handler | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        derive = object.__setattr__
+        derive(self, "handler_by_id", {handler.id: handler for handler in self.handlers})
+        derive(self, "open_handlers", _any_message(self.handlers, self.index))
+        derive(self, "open_guides", _any_message(self.guides.values(), self.index))
+        asks_model = (handler for handler in self.handlers if AskModel() in handler.do)
+        derive(self, "fallback_handler", next(asks_model, None))
+
+
+Rule = TypeVar("Rule", Handler, Guide)
+
+
+def _any_message(rules: Iterable[Rule], index: Index) -> tuple[tuple[Rule, When], ...]:
+    """The alternatives that nothing in a message has to bring up."""
+    return tuple(
+        (rule, when)
+        for rule in rules
+        for when in rule.when
+        if when.block is None or not index.blocks[when.block].positive
+    )

@@ -85,5 +85,6 @@ class Index:
     vocabulary: Mapping[str, tuple[Symbol, ...]] = field(default_factory=dict)
     prefixes: tuple[tuple[int, Mapping[str, int]], ...] = ()
     deletions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ignored: frozenset[str] = frozenset()  # never taken for a typing mistake
     regexes: tuple[tuple[int, str], ...] = ()
     symbol_names: Mapping[int, str] = field(default_factory=dict)

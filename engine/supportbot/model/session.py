@@ -48,6 +48,7 @@ class Exchange:
     answered: str
     handler: str
     at: datetime
+    topic: bool = False  # a guide or the model answered: the message stated a problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,257 @@
+"""Match blocks and lists of the YAML -> the matcher's index, with a finding for every mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import re2
+
+from supportbot.compiler.patterns import (
+    Beginning,
+    Capture,
+    Element,
+    Gap,
+    ListName,
+    PhraseError,
+    Word,
+    parse_phrase,
+    walk,
+)
+from supportbot.compiler.trie import MAX_EXPANSIONS, TooManyOptions, TrieBuilder, Typos, deletions
+from supportbot.config.yaml_reader import YamlList, YamlMap, locate
+from supportbot.diagnostics import Diagnostic, Place, did_you_mean, error
+from supportbot.model.index import Block, Index, Pattern, Role, Use
+
+__all__ = ["IndexBuilder", "Typos"]
+
+MAX_GAPS = 3
+MAX_REGEX_BYTES = 1 << 20  # of compiled program, per pattern
+
+
+class IndexBuilder:
+    """Collects every phrase of a bot. Lists first, then blocks, then ``build``."""
+
+    def __init__(self, typos: Typos) -> None:
+        self.diagnostics: list[Diagnostic] = []
+        self.captured: dict[str, str] = {}
+        self.used_lists: set[str] = set()
+        self.list_places: dict[str, Place] = {}
+        self._typos = typos
+        self._trie = TrieBuilder()
+        self._patterns: list[Pattern] = []
+        self._blocks: list[Block] = []
+        self._regexes: list[tuple[int, str]] = []
+        self._list_uses: dict[str, list[tuple[str, Place]]] = {}  # list -> lists in its phrases
+        self._named_lists: list[tuple[str, Place]] = []  # every <name> written anywhere
+
+    # --- lists ----------------------------------------------------------------------------
+
+    def add_lists(self, lists: Mapping[str, Any], source: str) -> None:
+        """The ``lists`` mapping of one file. Names may be used before they are defined."""
+        places = lists.keys_at if isinstance(lists, YamlMap) else {}
+        for name, phrases in lists.items():
+            self.list_places[name] = places.get(name, Place("rules/lists.yaml"))
+            if isinstance(phrases, list):
+                for text, place in _texts(phrases):
+                    self._add_list_phrase(name, text, place, source)
+
+    def _add_list_phrase(self, name: str, text: str, place: Place, source: str) -> None:
+        elements = self._parse(text, place, source)
+        if elements is None:
+            return
+        for element in walk(elements):
+            if isinstance(element, Capture):
+                self._mistake(
+                    "list-capture", place, f"the list '{name}' captures a value", "capture in the rule instead"
+                )
+                return
+            if isinstance(element, ListName):
+                self._list_uses.setdefault(name, []).append((element.name, place))
+        self._guard_expansion(text, place, lambda: self._trie.add_list_phrase(name, elements))
+
+    # --- blocks ---------------------------------------------------------------------------
+
+    def add_block(self, data: Any, place: Place, owner: tuple[str, str], part: int, source: str) -> int:
+        """Compile one match block (a list, or a mapping of any/all/none); returns its number."""
+        number = len(self._blocks)
+        parts: dict[Role, Any] = {"any": data} if isinstance(data, list) else {}
+        if isinstance(data, dict):
+            parts = {role: data[role] for role in ("any", "all", "none") if isinstance(data.get(role), list)}
+        counts: dict[Role, int] = {"any": 0, "all": 0, "none": 0}
+        self._blocks.append(Block(number, owner, part, False, 0, 0, place))
+        for role, items in parts.items():
+            for item, item_place in _items(items):
+                if self._add_pattern(item, item_place, Use(number, role, counts[role]), source):
+                    counts[role] += 1
+        has_any = counts["any"] > 0 or bool(parts.get("any"))
+        self._blocks[number] = Block(number, owner, part, has_any, counts["all"], counts["none"], place)
+        return number
+
+    def _add_pattern(self, item: Any, place: Place, use: Use, source: str) -> bool:
+        options: Mapping[str, Any] = {}
+        if isinstance(item, YamlMap):
+            options = item
+            key = "regex" if "regex" in item else "phrase"
+            place = item.values_at.get(key, place)
+            item = item.get(key)
+        text = str(item) if isinstance(item, str | int | float) and not isinstance(item, bool) else None
+        if text is None:
+            return False
+        weight = options.get("weight")
+        pattern = Pattern(
+            id=len(self._patterns),
+            source=text,
+            use=use,
+            weight=float(weight) if isinstance(weight, int | float) else None,
+            exact=options.get("typos") is False,
+            regex="regex" in options,
+            place=place,
+        )
+        return self._add_regex(pattern) if pattern.regex else self._add_phrase(pattern, source)
+
+    def _add_phrase(self, pattern: Pattern, source: str) -> bool:
+        elements = self._parse(pattern.source, pattern.place, source)
+        if elements is None:
+            return False
+        for element in walk(elements):
+            if isinstance(element, Capture):
+                self.captured[element.slot] = element.type
+        self._guard_expansion(pattern.source, pattern.place, lambda: self._trie.add_pattern(pattern.id, elements))
+        self._patterns.append(pattern)
+        return True
+
+    def _add_regex(self, pattern: Pattern) -> bool:
+        options = re2.Options()
+        options.log_errors = False
+        options.max_mem = MAX_REGEX_BYTES
+        try:
+            compiled = re2.compile(pattern.source, options)
+        except re2.error as reason:
+            text = reason.args[0] if reason.args else reason
+            message = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
+            self._mistake(
+                "regex-syntax",
+                pattern.place,
+                f"the regex is not understood: {message}",
+                "look-around and back-references are not possible here; a phrase often does the same",
+            )
+            return False
+        if compiled.search("") is not None:
+            self._mistake(
+                "regex-matches-everything",
+                pattern.place,
+                "the regex matches an empty message",
+                "ask for at least one character",
+            )
+            return False
+        for name in compiled.groupindex:
+            self.captured[name] = "text"
+        self._patterns.append(pattern)
+        self._regexes.append((pattern.id, pattern.source))
+        return True
+
+    # --- checks ---------------------------------------------------------------------------
+
+    def _parse(self, text: str, place: Place, source: str) -> tuple[Element, ...] | None:
+        try:
+            elements = parse_phrase(text)
+        except PhraseError as mistake:
+            spot = locate(source, place, mistake.offset, mistake.length)
+            self._mistake("pattern-syntax", spot, f"{mistake.message} in the phrase '{text}'", mistake.hint)
+            return None
+        if not any(isinstance(element, Word | Beginning | ListName) for element in walk(elements)):
+            if any(isinstance(element, Capture) and element.type != "text" for element in elements):
+                return elements
+            what = "matches every message" if elements else "has no letters or digits left after normalisation"
+            self._mistake("pattern-empty", place, f"the phrase '{text}' {what}", "write at least one word")
+            return None
+        if sum(isinstance(element, Gap) for element in walk(elements)) > MAX_GAPS:
+            self._mistake(
+                "pattern-gaps", place, f"the phrase '{text}' has more than {MAX_GAPS} gaps (*)", "split it with 'all'"
+            )
+            return None
+        for element in walk(elements):
+            if isinstance(element, ListName):
+                self.used_lists.add(element.name)
+                spot = locate(source, place, element.offset, len(element.name) + 2)
+                self._named_lists.append((element.name, spot))
+        return elements
+
+    def _guard_expansion(self, text: str, place: Place, add: Any) -> None:
+        try:
+            add()
+        except TooManyOptions:
+            self._mistake(
+                "pattern-too-optional",
+                place,
+                f"the optional parts of '{text}' make more than {MAX_EXPANSIONS} combinations",
+                "split the phrase into several",
+            )
+
+    def _mistake(self, code: str, place: Place, message: str, hint: str = "") -> None:
+        self.diagnostics.append(error(code, place, message, hint))
+
+    def _check_lists(self) -> None:
+        for name, spot in self._named_lists:
+            if name not in self.list_places:
+                self._mistake("unknown-list", spot, f"there is no list '{name}'", did_you_mean(name, self.list_places))
+        for name in self.list_places:
+            cycle = _cycle(name, self._list_uses)
+            if cycle:
+                self._mistake(
+                    "list-cycle", cycle[1], f"the list uses itself: {' -> '.join(cycle[0])}", "break the circle"
+                )
+
+    # --- result ---------------------------------------------------------------------------
+
+    def build(self) -> Index:
+        self._check_lists()
+        root = self._trie.finish()
+        vocabulary = self._trie.vocabulary()
+        return Index(
+            root=root,
+            patterns=tuple(self._patterns),
+            blocks=tuple(self._blocks),
+            vocabulary=vocabulary,
+            prefixes=self._trie.prefixes_by_length(),
+            deletions=deletions(vocabulary, self._typos),
+            ignored=self._typos.ignore,
+            regexes=tuple(self._regexes),
+            symbol_names=self._trie.symbol_names,
+        )
+
+
+def _items(items: Sequence[Any]) -> list[tuple[Any, Place]]:
+    places = items.items_at if isinstance(items, YamlList) else []
+    return [(item, places[at] if at < len(places) else Place("")) for at, item in enumerate(items)]
+
+
+def _texts(items: Sequence[Any]) -> list[tuple[str, Place]]:
+    return [
+        (str(item), place)
+        for item, place in _items(items)
+        if isinstance(item, str | int | float) and not isinstance(item, bool)
+    ]
+
+
+def _cycle(start: str, uses: Mapping[str, list[tuple[str, Place]]]) -> tuple[list[str], Place] | None:
+    """The way from a list back to itself, and the phrase where it begins."""
+    for first, place in uses.get(start, ()):
+        trail: dict[str, str] = {first: start}
+        queue = [first]
+        for name in queue:
+            if name == start:
+                return [start, *_back(name, trail, start)], place
+            for following, _ in uses.get(name, ()):
+                if following not in trail:
+                    trail[following] = name
+                    queue.append(following)
+    return None
+
+
+def _back(name: str, trail: Mapping[str, str], start: str) -> list[str]:
+    way = [name]
+    while trail[way[-1]] != start and len(way) < len(trail):
+        way.append(trail[way[-1]])
+    return way[::-1]

@@ -1,0 +1,184 @@
+"""The decision: which rule answers a message, and why. Pure and total."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from supportbot.decision import forms
+from supportbot.decision.answers import reading_of
+from supportbot.decision.choose import Considered, Option, guide_options, handler_options, kind_of
+from supportbot.decision.classify import Classified, classify
+from supportbot.decision.draft import Draft
+from supportbot.decision.matcher import Found, find
+from supportbot.model.bot import Bot, FireTrigger, Guide, OpenForm, Step
+from supportbot.model.decision import Candidate, Decision, Kind, Trace
+from supportbot.model.session import FormState, Session, Turn
+
+NO_HANDLER = "none"
+
+
+def decide(bot: Bot, turn: Turn) -> Decision:
+    """The rule that answers, what it says and asks for, and every reason.
+
+    The same bot and turn always give an equal decision, whatever the text is.
+    """
+    return _Deciding(bot, turn).decision()
+
+
+class _Deciding:
+    def __init__(self, bot: Bot, turn: Turn) -> None:
+        self.bot = bot
+        self.text = turn.message.text[: bot.settings.limits.message_chars]
+        self.draft = Draft(bot, known_session(bot, turn), turn.message, turn.now)
+        self.found: Found = find(bot.index, self.text, reading_of(bot, turn.now))
+        self.classified: Classified = classify(bot, self.found, self.draft.session.category)
+        self.draft.change(category=self.classified.category)
+        self.considered = Considered(bot, self.found)
+
+    def decision(self) -> Decision:
+        form = self.draft.session.form
+        if form is None:
+            return self._by_rules()
+        return self._interrupted(form) or self._by_form(form)
+
+    # --- rules ----------------------------------------------------------------------------
+
+    def _by_rules(self) -> Decision:
+        option = self._first_rule(handler_options(self.bot, self.found)) or self._first_rule(
+            guide_options(self.bot, self.found, self.classified)
+        )
+        if option is not None:
+            return self._apply(option)
+        return self._fall_back()
+
+    def _first_rule(self, options: list[Option]) -> Option | None:
+        return self.considered.first(options, self.draft, self.classified.category)
+
+    def _apply(self, option: Option) -> Decision:
+        rule = option.rule
+        self.draft.remember({slot: value for hit in option.hits for slot, value in hit.captures})
+        if isinstance(rule, Guide) and rule.steps:
+            self._guide(rule)
+        else:
+            self.draft.run(rule.do)
+        return self._decided(rule.id, kind_of(self.bot, rule))
+
+    def _guide(self, guide: Guide) -> None:
+        running = self.draft.session.guide
+        if running is not None and running.guide == guide.id:
+            self.draft.next_step()  # the problem was only said again
+        else:
+            self.draft.start_guide(guide.id)
+
+    def _fall_back(self) -> Decision:
+        handler = self.bot.fallback_handler
+        if handler is not None:
+            option = Option(handler, handler.when[0], None)
+            if self._first_rule([option]) is not None:
+                self.draft.run(handler.do)
+                return self._decided(handler.id, "llm")
+        if self.bot.settings.fallback:
+            self.draft.say(self.bot.settings.fallback)
+        return self._decided(NO_HANDLER, "handler", "no rule fits")
+
+    # --- forms ----------------------------------------------------------------------------
+
+    def _interrupted(self, form: FormState) -> Decision | None:
+        """A person can be asked for from inside any form."""
+        option = self._first_rule(handler_options(self.bot, self.found, interrupts=True))
+        if option is None:
+            return None
+        self.draft.change(form=None)
+        return self._apply(option)
+
+    def _by_form(self, form: FormState) -> Decision:
+        others = [option for option in self._others(form) if option.held is not None]
+        turn = forms.take(self.draft, self.found, bool(others))
+        if turn.taken:
+            self._note_form(form, turn.note, others)
+            return self._decided(f"form.{form.form}", "form", turn.note)
+        if self.draft.session.form is None:
+            return self._by_rules()
+        return self._digression(form, others)
+
+    def _others(self, form: FormState) -> list[Option]:
+        """Rules that could answer instead of the form: not the ones that would open it again."""
+        options = [
+            *handler_options(self.bot, self.found, interrupts=False),
+            *guide_options(self.bot, self.found, self.classified),
+        ]
+        allowed = []
+        for option in options:
+            if OpenForm(form.form) in option.rule.do:
+                continue
+            if self._may_answer(option):
+                allowed.append(option)
+        return allowed
+
+    def _may_answer(self, option: Option) -> bool:
+        if isinstance(option.rule, Guide):
+            return not option.when.states or self.draft.session.state in option.when.states
+        silent = Considered(self.bot, self.found)
+        return silent.first([option], self.draft, self.classified.category) is not None
+
+    def _digression(self, form: FormState, others: list[Option]) -> Decision:
+        option = others[0]
+        for other in others:
+            self.considered.add(other, "" if other is option else f"{option.rule.id} is asked first")
+        rule = option.rule
+        if isinstance(rule, Guide) and rule.steps:
+            self.draft.say(rule.steps[0])
+        else:
+            state = self.draft.session.state
+            self.draft.run(rule.do)
+            if self.draft.session.state != state or self._moves_on(rule.do):
+                if self.draft.session.form is not None and self.draft.session.form.form == form.form:
+                    self.draft.change(form=None)
+                return self._decided(rule.id, kind_of(self.bot, rule))
+        forms.go_on(self.draft, form)
+        return self._decided(rule.id, kind_of(self.bot, rule), "answered in between; the form goes on")
+
+    @staticmethod
+    def _moves_on(steps: tuple[Step, ...]) -> bool:
+        return any(isinstance(step, FireTrigger | OpenForm) for step in steps)
+
+    def _note_form(self, form: FormState, note: str, others: list[Option]) -> None:
+        self.considered.candidates.append(Candidate(f"form.{form.form}", "form", 0, True, (), (), ""))
+        for option in others:
+            self.considered.add(option, "the open form takes the message")
+
+    # --- the result -----------------------------------------------------------------------
+
+    def _decided(self, handler: str, kind: Kind, note: str = "") -> Decision:
+        draft = self.draft
+        return Decision(
+            handler=handler,
+            kind=kind,
+            category=self.classified.category,
+            trigger=draft.triggers[0] if draft.triggers else None,
+            next_state=draft.session.state,
+            session=draft.session,
+            outputs=tuple(draft.outputs),
+            effects=tuple(draft.effects),
+            trace=self._trace(note),
+        )
+
+    def _trace(self, note: str) -> Trace:
+        tokens = self.found.tokens
+        corrections = tuple((tokens[at], word) for at, word in sorted(self.found.corrections.items()))
+        return Trace(tokens, corrections, self.classified.scores, tuple(self.considered.candidates), note)
+
+
+def known_session(bot: Bot, turn: Turn) -> Session:
+    """The session with nothing in it that this bot does not know; rules may have changed since it began."""
+    session = turn.session
+    changes: dict[str, object] = {}
+    if session.state not in bot.graph.states:
+        changes |= {"state": bot.graph.initial, "timeouts_fired": 0}
+    if session.form is not None and session.form.form not in bot.forms:
+        changes["form"] = None
+    if session.guide is not None and session.guide.guide not in bot.guides:
+        changes["guide"] = None
+    if turn.message.visitor:
+        changes["visitor"] = {**session.visitor, **turn.message.visitor}
+    return replace(session, **changes) if changes else session  # type: ignore[arg-type]

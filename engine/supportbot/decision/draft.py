@@ -1,0 +1,191 @@
+"""A conversation while a turn changes it: the steps of rules, applied one after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from supportbot.decision.answers import prefill
+from supportbot.decision.render import Scope, holds, render
+from supportbot.decision.scope import scope_of
+from supportbot.model.bot import (
+    AskModel,
+    Bot,
+    CloseConversation,
+    FireTrigger,
+    Handoff,
+    NextStep,
+    OpenForm,
+    RunAction,
+    SayResponse,
+    SetSlots,
+    StartGuide,
+    Step,
+    Transition,
+)
+from supportbot.model.decision import CallAction, CallModel, Close, Effect, HandOver, Output, Say
+from supportbot.model.session import FormState, GuideState, Message, Session, SlotValue
+
+
+class Draft:
+    """The session being changed, and what the turn says and asks for. Never leaves the decision core."""
+
+    def __init__(self, bot: Bot, session: Session, message: Message, now: datetime) -> None:
+        self.bot = bot
+        self.session = session
+        self.message = message
+        self.now = now
+        self.outputs: list[Output] = []
+        self.effects: list[Effect] = []
+        self.triggers: list[str] = []
+
+    def scope(self, result: Mapping[str, SlotValue] | None = None) -> dict[str, object]:
+        return scope_of(self.bot, self.session, self.now, result)
+
+    def change(self, **fields: object) -> None:
+        self.session = replace(self.session, **fields)  # type: ignore[arg-type]
+
+    def remember(self, values: Mapping[str, SlotValue]) -> None:
+        if values:
+            self.change(slots={**self.session.slots, **values})
+
+    # --- steps ----------------------------------------------------------------------------
+
+    def run(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            self._step(step)
+
+    def _step(self, step: Step) -> None:
+        match step:
+            case FireTrigger(trigger):
+                self.fire(trigger)
+            case SayResponse(response):
+                self.say(response)
+            case OpenForm(form):
+                self.open_form(form)
+            case RunAction(action):
+                self.effects.append(CallAction(action, dict(self.session.slots)))
+            case SetSlots(values):
+                scope = self.scope()
+                self.remember({slot: render(template, scope) for slot, template in values})
+            case StartGuide(guide):
+                self.start_guide(guide)
+            case NextStep():
+                self.next_step()
+            case Handoff(department):
+                self.outputs.append(HandOver(department))
+            case CloseConversation():
+                self.outputs.append(Close())
+                self.change(closed=True, form=None)
+            case AskModel():
+                self.ask_model()
+
+    def say(self, response: str) -> None:
+        self.outputs.append(Say(response))
+
+    def ask_model(self) -> None:
+        effect = CallModel(self.session.category or self.bot.settings.default_category)
+        if effect not in self.effects:
+            self.effects.append(effect)
+
+    def fire(self, trigger: str) -> bool:
+        """Move along the first transition of the trigger whose conditions hold."""
+        way = way_out(self.bot, self.session.state, trigger, self.scope)
+        if way is None:
+            return False
+        self.triggers.append(trigger)
+        self.change(state=way.dest, timeouts_fired=0)
+        if self.bot.graph.states[way.dest].final:
+            self.change(closed=True, form=None)
+        return True
+
+    # --- guides ---------------------------------------------------------------------------
+
+    def start_guide(self, guide_id: str) -> None:
+        guide = self.bot.guides[guide_id]
+        if not guide.steps:
+            self.run(guide.do)
+            return
+        flow = self.bot.settings.guides
+        if flow.start:
+            self.fire(flow.start)
+        last = len(guide.steps) == 1
+        same_topic = self.session.category == guide.category
+        self.change(
+            guide=GuideState(guide_id, 0, last),
+            attempts=self.session.attempts if same_topic else 0,
+        )
+        self.say(guide.steps[0])
+
+    def next_step(self) -> None:
+        """One more answer failed: the guide's next step, else the model, at the end a person."""
+        attempts = self.session.attempts + 1
+        self.change(attempts=attempts)
+        flow, running = self.bot.settings.guides, self.session.guide
+        if attempts >= self.bot.settings.limits.attempts:
+            self._exhaust()
+        elif running is None:
+            self.ask_model()
+        elif running.done or running.guide not in self.bot.guides:
+            self._exhaust()
+        else:
+            steps = self.bot.guides[running.guide].steps
+            step = running.step + 1
+            if step >= len(steps):
+                self._exhaust()
+                return
+            if flow.next:
+                self.fire(flow.next)
+            self.change(guide=GuideState(running.guide, step, step + 1 == len(steps)))
+            self.say(steps[step])
+
+    def _exhaust(self) -> None:
+        running = self.session.guide
+        self.change(attempts=0, guide=replace(running, done=True) if running else None)
+        self.run(self.bot.settings.guides.exhausted)
+
+    # --- forms ----------------------------------------------------------------------------
+
+    def open_form(self, form_id: str) -> None:
+        known = prefill(self.bot, self.session, self.message, self.bot.forms[form_id], self.now)
+        self.change(form=FormState(form_id, None, known, 0))
+        self.ask_next()
+
+    def ask_next(self) -> None:
+        """Ask for the first missing value, else for the confirmation, else finish the form."""
+        state = self.session.form
+        if state is None:
+            return
+        form = self.bot.forms[state.form]
+        missing = next((s for s in form.slots if not s.optional and s.name not in state.values), None)
+        self.remember(state.values)
+        if missing is not None:
+            tries = state.tries if state.asking == missing.name else 0
+            self.change(form=replace(state, asking=missing.name, tries=tries))
+            self.say(missing.ask)
+        elif form.confirm:
+            tries = state.tries if state.asking is None else 0
+            self.change(form=replace(state, asking=None, tries=tries))
+            self.say(form.confirm)
+        else:
+            self.finish_form()
+
+    def finish_form(self) -> None:
+        state = self.session.form
+        if state is not None:
+            self.remember(state.values)
+            self.change(form=None)
+            self.run(self.bot.forms[state.form].done)
+
+
+def way_out(bot: Bot, state: str, trigger: str, scope: Callable[[], Scope]) -> Transition | None:
+    """The transition that a trigger takes in a state, or None. ``scope`` is called only when needed."""
+    ways = bot.graph.table.get((state, trigger), ())
+    for way in ways:
+        if not way.conditions:
+            return way
+        names = scope()
+        if all(holds(bot.graph.conditions[condition], names) for condition in way.conditions):
+            return way
+    return None

@@ -1,0 +1,42 @@
+"""Business hours: whether it is open, and when it is next."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from supportbot.model.bot import Hours
+
+DAYS_AHEAD = 15  # the longest closure that is looked past
+
+
+def is_open(hours: Hours, now: datetime) -> bool:
+    local = now.astimezone(hours.zone)
+    if local.date() in hours.holidays:
+        return False
+    clock = local.time()
+    return any(start <= clock < end for start, end in hours.days.get(local.weekday(), ()))
+
+
+def next_open(hours: Hours, now: datetime) -> datetime | None:
+    """The next moment that is open, in the bot's time zone; now when it is; None when never."""
+    local = now.astimezone(hours.zone)
+    if is_open(hours, local):
+        return local
+    for ahead in range(DAYS_AHEAD):
+        day = local.date() + timedelta(days=ahead)
+        if day in hours.holidays:
+            continue
+        for start, _ in hours.days.get(day.weekday(), ()):
+            opening = datetime.combine(day, start, hours.zone)
+            if opening > local:
+                return opening
+    return None
+
+
+def spoken(moment: datetime | None, now: datetime) -> str:
+    """A moment as a visitor would say it: ``today at 09:00``, ``tomorrow at 09:00``, ``Monday at 09:00``."""
+    if moment is None:
+        return ""
+    days = (moment.date() - now.astimezone(moment.tzinfo).date()).days
+    day = {0: "today", 1: "tomorrow"}.get(days) or moment.strftime("%A" if days < 7 else "%A %d %B")
+    return f"{day} at {moment:%H:%M}"

@@ -1,0 +1,253 @@
+"""Finding the bot's patterns in a message: one walk over a trie, flat in the number of phrases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import re2
+
+from supportbot.decision.entities import Reading, read_values
+from supportbot.decision.typos import correct
+from supportbot.model.decision import Hit
+from supportbot.model.index import Index, Node, Symbol
+from supportbot.model.session import SlotValue
+from supportbot.model.text import folded, tokens
+
+GAP_WORDS = 3
+TEXT_WORDS = 12  # the most a {slot:text} takes
+MANY_STEPS = 500  # of one start position, before steps are compared to be taken once
+
+Captures = tuple[tuple[str, SlotValue], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A match block that holds: matched words in all, its hits."""
+
+    block: int
+    words: int
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a message holds. ``held`` by block number; ``hits`` of all patterns, also of blocks that do not hold."""
+
+    text: str
+    tokens: tuple[str, ...]
+    corrections: dict[int, str] = field(default_factory=dict)  # token position -> word understood
+    hits: dict[int, Hit] = field(default_factory=dict)  # by pattern
+    held: dict[int, Held] = field(default_factory=dict)
+
+
+def find(index: Index, text: str, reading: Reading) -> Found:
+    """Match every pattern of the bot against a text."""
+    words = tokens(text)
+    symbols, corrections = _symbols(index, words)
+    search = _Search(index, words, symbols, corrections, text, reading)
+    search.run()
+    if index.regexes:
+        _find_regexes(index, text, search.best)
+    return Found(text, words, corrections, search.best, _held(index, search.best))
+
+
+def _symbols(index: Index, words: tuple[str, ...]) -> tuple[list[list[tuple[Symbol, int]]], dict[int, str]]:
+    """Per position, the symbols that begin there with the position after them."""
+    known = index.vocabulary
+    corrections: dict[int, str] = {}
+    rows: list[list[tuple[Symbol, int]]] = []
+    for at, word in enumerate(words):
+        found = known.get(word)
+        if found is None:
+            found = _beginnings(index, word)
+            if not found and index.deletions:
+                corrected = correct(index, word)
+                if corrected is not None:
+                    corrections[at] = corrected
+                    found = known[corrected]
+        rows.append([(symbol, at + 1) for symbol in found])
+    return rows, corrections
+
+
+def _beginnings(index: Index, word: str) -> tuple[Symbol, ...]:
+    found: tuple[Symbol, ...] = ()
+    for length, prefixes in index.prefixes:
+        if length > len(word):
+            break
+        symbol = prefixes.get(word[:length])
+        if symbol is not None:
+            found = (*found, symbol)
+    return found
+
+
+class _Search:
+    """One walk. Positions go from right to left, so that what a list may take later is known."""
+
+    __slots__ = ("best", "corrections", "index", "reading", "symbols", "text", "values", "words")
+
+    def __init__(
+        self,
+        index: Index,
+        words: tuple[str, ...],
+        symbols: list[list[tuple[Symbol, int]]],
+        corrections: dict[int, str],
+        text: str,
+        reading: Reading,
+    ) -> None:
+        self.index = index
+        self.words = words
+        self.symbols = symbols
+        self.corrections = corrections
+        self.text = text
+        self.reading = reading
+        self.best: dict[int, Hit] = {}
+        self.values: dict[int, list[tuple[str, int, SlotValue]]] | None = None
+
+    def run(self) -> None:
+        root = self.index.root
+        edges = root.edges
+        for start in range(len(self.words) - 1, -1, -1):
+            for symbol, end in self.symbols[start]:  # grows while lists are found that begin here
+                node = edges.get(symbol)
+                if node is not None:
+                    self._follow(node, start, end)
+            if root.captures:
+                for node, end, captures in self._captured(root, start, ()):
+                    self._follow(node, start, end, captures)
+
+    def _follow(self, node: Node, start: int, end: int, captures: Captures = ()) -> None:
+        count = len(self.words)
+        symbols = self.symbols
+        stack: list[tuple[Node, int, int, Captures]] = [(node, end, end - start, captures)]
+        taken: set[tuple[int, int, int]] | None = None
+        steps = 0
+        while stack:
+            node, at, matched, captures = stack.pop()
+            steps += 1
+            if steps > MANY_STEPS:
+                taken = set() if taken is None else taken
+                step = (id(node), at, matched)
+                if step in taken:
+                    continue
+                taken.add(step)
+            for found in node.symbols:
+                if (found, at) not in symbols[start]:
+                    symbols[start].append((found, at))
+            for pattern in node.patterns:
+                self._keep(pattern, start, at, matched, captures)
+            if at == count:
+                continue
+            edges = node.edges
+            if edges:
+                for symbol, after in symbols[at]:
+                    following = edges.get(symbol)
+                    if following is not None:
+                        stack.append((following, after, matched + after - at, captures))
+            if node.gap is not None:
+                for after in range(at, min(at + GAP_WORDS, count) + 1):
+                    stack.append((node.gap, after, matched, captures))
+            if node.captures:
+                for following, after, more in self._captured(node, at, captures):
+                    stack.append((following, after, matched + 1, more))
+
+    def _captured(self, node: Node, at: int, captures: Captures) -> list[tuple[Node, int, Captures]]:
+        """Every way to take a value at a position."""
+        ways: list[tuple[Node, int, Captures]] = []
+        for slot, type_, following in node.captures:
+            if type_ == "text":
+                last = min(at + TEXT_WORDS, len(self.words))
+                # A value at the end of the phrase takes all that follows; inside, as little as it can.
+                ends = range(at + 1, last + 1) if following.edges else range(last, last + 1)
+                for end in ends:
+                    if end > at:
+                        ways.append((following, end, (*captures, (slot, self._said(at, end)))))
+                continue
+            for kind, end, value in self._values().get(at, ()):
+                if kind == type_:
+                    ways.append((following, end, (*captures, (slot, value))))
+        return ways
+
+    def _values(self) -> dict[int, list[tuple[str, int, SlotValue]]]:
+        if self.values is None:
+            self.values = read_values(self.text, self.words, self.reading)
+        return self.values
+
+    def _said(self, start: int, end: int) -> str:
+        """The visitor's own spelling of some tokens."""
+        return self.reading.spelling(self.text, self.words, start, end)
+
+    def _keep(self, pattern: int, start: int, end: int, matched: int, captures: Captures) -> None:
+        fuzzy = bool(self.corrections) and any(at in self.corrections for at in range(start, end))
+        if fuzzy and self.index.patterns[pattern].exact:
+            return
+        known = self.best.get(pattern)
+        if known is None or matched >= known.words:
+            self.best[pattern] = Hit(pattern, start, end, matched, fuzzy, captures)
+
+
+def _find_regexes(index: Index, text: str, best: dict[int, Hit]) -> None:
+    search = folded(text)
+    programs = _programs(index.regexes)
+    for number in programs.all.Match(search) or ():
+        pattern, _ = index.regexes[number]
+        match = programs.each[number].search(search)
+        if match is None:
+            continue
+        captures = tuple((name, value) for name, value in match.groupdict().items() if value)
+        best[pattern] = Hit(pattern, 0, 0, 1, False, captures)
+
+
+@dataclass(frozen=True, slots=True)
+class _Programs:
+    all: re2.Set
+    each: tuple[re2._Regexp, ...]
+
+
+@lru_cache(maxsize=8)
+def _programs(regexes: tuple[tuple[int, str], ...]) -> _Programs:
+    """Linear-time programs; compiled once per bot revision."""
+    options = re2.Options()
+    options.log_errors = False
+    together = re2.Set.SearchSet(options)
+    for _, source in regexes:
+        together.Add(source)
+    together.Compile()
+    return _Programs(together, tuple(re2.compile(source, options) for _, source in regexes))
+
+
+def _held(index: Index, best: dict[int, Hit]) -> dict[int, Held]:
+    """The blocks whose conditions hold: an ``any``, every ``all``, no ``none``."""
+    blocks, patterns = index.blocks, index.patterns
+    grouped: dict[int, list[Hit]] = {}
+    refused: set[int] = set()
+    for number, hit in best.items():
+        use = patterns[number].use
+        if use.role == "none":
+            refused.add(use.block)
+        else:
+            grouped.setdefault(use.block, []).append(hit)
+    held: dict[int, Held] = {}
+    for block_number, hits in grouped.items():
+        if block_number in refused:
+            continue
+        block = blocks[block_number]
+        longest = 0
+        required: dict[int, int] = {}
+        for hit in hits:
+            use = patterns[hit.pattern].use
+            if use.role == "any":
+                longest = max(longest, hit.words)
+            else:
+                required[use.position] = hit.words
+        if (block.has_any and not longest) or len(required) < block.all_count:
+            continue
+        held[block_number] = Held(block_number, longest + sum(required.values()), tuple(hits))
+    return held
+
+
+def refused_blocks(index: Index, found: Found) -> frozenset[int]:
+    """Blocks that a ``none`` pattern of theirs forbids."""
+    return frozenset(
+        index.patterns[number].use.block for number in found.hits if index.patterns[number].use.role == "none"
+    )

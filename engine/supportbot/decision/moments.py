@@ -1,0 +1,205 @@
+"""Dates and times as visitors write them: "tomorrow at 3", "Monday 10:15", "in 2 hours", "asap"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+
+_WEEKDAYS = {
+    name: number
+    for number, names in enumerate(
+        (
+            ("monday", "mon"),
+            ("tuesday", "tue", "tues"),
+            ("wednesday", "wed"),
+            ("thursday", "thu", "thur", "thurs"),
+            ("friday", "fri"),
+            ("saturday", "sat"),
+            ("sunday", "sun"),
+        )
+    )
+    for name in names
+}
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            ("january", "jan"),
+            ("february", "feb"),
+            ("march", "mar"),
+            ("april", "apr"),
+            ("may",),
+            ("june", "jun"),
+            ("july", "jul"),
+            ("august", "aug"),
+            ("september", "sep", "sept"),
+            ("october", "oct"),
+            ("november", "nov"),
+            ("december", "dec"),
+        ),
+        start=1,
+    )
+    for name in names
+}
+_PARTS_OF_DAY = {
+    "morning": time(9),
+    "noon": time(12),
+    "midday": time(12),
+    "lunchtime": time(12, 30),
+    "afternoon": time(14),
+    "evening": time(17),
+    "tonight": time(18),
+}
+_AT_ONCE = frozenset(("asap", "now", "immediately", "anytime", "whenever"))
+_UNITS = {
+    "minute": timedelta(minutes=1),
+    "min": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "hr": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+}
+_FILLERS = frozenset(("at", "on", "in", "the", "around", "about", "by", "next", "this", "of", ",", "after", "before"))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What was said: a day, a time of day, or both; ``words`` is how many words it took."""
+
+    day: date | None
+    clock: time | None
+    words: int
+
+    def at(self, now: datetime) -> datetime:
+        """The next such moment: a time that is over today means tomorrow, a day alone its morning."""
+        if self.day is None:
+            chosen = datetime.combine(now.date(), self.clock or time(9), now.tzinfo)
+            return chosen if chosen >= now else chosen + timedelta(days=1)
+        return datetime.combine(self.day, self.clock or time(9), now.tzinfo)
+
+
+def moment_at(words: list[str], start: int, now: datetime) -> Moment | None:
+    """The moment that begins at a word; ``words`` are lower case, punctuation stripped."""
+    if words[start] in _AT_ONCE:
+        return Moment(now.date(), now.time().replace(second=0, microsecond=0), 1)
+    offset = _offset(words, start)
+    if offset is not None:
+        then = now + offset[0]
+        return Moment(then.date(), then.time().replace(second=0, microsecond=0), offset[1])
+    day: date | None = None
+    clock: time | None = None
+    at, end = start, start
+    while at < len(words):
+        found_day = _day(words, at, now.date()) if day is None else None
+        found_clock = _clock(words, at) if clock is None else None
+        if found_day is not None:
+            day, length = found_day
+            if words[at] == "tonight":
+                clock = clock or _PARTS_OF_DAY["tonight"]
+        elif found_clock is not None:
+            clock, length = found_clock
+        elif at > start and words[at] in _FILLERS:
+            at += 1
+            continue
+        else:
+            break
+        at += length
+        end = at
+    if day is None and clock is None:
+        return None
+    return Moment(day, clock, end - start)
+
+
+def _offset(words: list[str], start: int) -> tuple[timedelta, int] | None:
+    """in 2 hours"""
+    if words[start] != "in" or start + 2 >= len(words):
+        return None
+    amount = {"a": "1", "an": "1", "half": "0.5", "two": "2", "three": "3"}.get(words[start + 1], words[start + 1])
+    unit = _UNITS.get(words[start + 2].rstrip("s"))
+    if unit is None or not amount.replace(".", "", 1).isdecimal() or len(amount) > 4:
+        return None
+    return float(amount) * unit, 3
+
+
+def _day(words: list[str], at: int, today: date) -> tuple[date, int] | None:
+    word = words[at]
+    if word in ("today", "tonight"):
+        return today, 1
+    if word in ("tomorrow", "tmrw", "tomorow"):
+        return today + timedelta(days=1), 1
+    if word in _WEEKDAYS:
+        return today + timedelta(days=(_WEEKDAYS[word] - today.weekday()) % 7 or 7), 1
+    return _written_date(word, today) or _named_month(words, at, today)
+
+
+def _written_date(word: str, today: date) -> tuple[date, int] | None:
+    """2026-11-24, 24/11, 24/11/2026, 24.11.2026: the day comes first unless it cannot."""
+    for separator in "-/.":
+        parts = word.split(separator)
+        if len(parts) in (2, 3) and all(part.isdecimal() and len(part) <= 4 for part in parts):
+            numbers = [int(part) for part in parts]
+            if separator == "-" and len(parts) == 2:
+                return None
+            if separator == "." and len(parts) == 2:
+                return None  # more often a version or an amount
+            if len(parts) == 3 and len(parts[0]) == 4:
+                year, month, day = numbers
+            else:
+                day, month = numbers[0], numbers[1]
+                year = numbers[2] if len(parts) == 3 else today.year
+                if month > 12 >= day:
+                    day, month = month, day
+            chosen = _date(year + 2000 if year < 100 else year, month, day)
+            return (chosen, 1) if chosen else None
+    return None
+
+
+def _named_month(words: list[str], at: int, today: date) -> tuple[date, int] | None:
+    """24 November, 24th of November, November 24"""
+    rest = [word for word in words[at : at + 3] if word != "of"]
+    if len(rest) < 2:
+        return None
+    taken = 2 + (words[at + 1 : at + 2] == ["of"])
+    for month_word, day_word in ((rest[1], rest[0]), (rest[0], rest[1])):
+        number = day_word.rstrip("stndrh")
+        if month_word in _MONTHS and number.isdecimal() and len(number) <= 2:
+            chosen = _date(today.year, _MONTHS[month_word], int(number))
+            if chosen and chosen < today:
+                chosen = _date(today.year + 1, _MONTHS[month_word], int(number))
+            return (chosen, taken) if chosen else None
+    return None
+
+
+def _date(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+def _clock(words: list[str], at: int) -> tuple[time, int] | None:
+    word = words[at]
+    if word in _PARTS_OF_DAY:
+        return _PARTS_OF_DAY[word], 1
+    half = next((half for half in ("am", "pm") if word.replace(".", "").endswith(half)), None)
+    digits = word.replace(".", "").removesuffix(half) if half else word
+    taken = 1
+    if half is None and at + 1 < len(words) and words[at + 1].replace(".", "") in ("am", "pm"):
+        half, taken = words[at + 1].replace(".", ""), 2
+    hours, colon, minutes = digits.partition(":")
+    if not hours.isdecimal() or len(hours) > 2 or (colon and not (minutes.isdecimal() and len(minutes) == 2)):
+        return None
+    said_at = at > 0 and words[at - 1] in ("at", "around", "about", "after", "by", "before")
+    oclock = at + 1 < len(words) and words[at + 1] in ("oclock", "o'clock")
+    if not (colon or half or said_at or oclock):
+        return None
+    hour, minute = int(hours), int(minutes or 0)
+    if half == "pm" and hour < 12:
+        hour += 12
+    elif half == "am" and hour == 12:
+        hour = 0
+    elif half is None and not colon and hour < 8:
+        hour += 12  # "at 3" is in the afternoon for anybody who wants a call
+    if hour > 23 or minute > 59:
+        return None
+    return time(hour, minute), taken + (1 if oclock else 0)

@@ -1,0 +1,47 @@
+"""What silence does: the time-outs of states, pure, so that tests can let half an hour pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from supportbot.decision.conclude import silence
+from supportbot.decision.draft import Draft
+from supportbot.model.bot import Bot, TimeOut
+from supportbot.model.decision import Conclusion
+from supportbot.model.session import Message, Session
+
+MOST = 20  # time-outs that one look may fire, so that two states cannot send each other around for ever
+
+
+def elapse(bot: Bot, session: Session, now: datetime) -> Conclusion | None:
+    """Fire the time-outs that are due; None when there are none."""
+    if session.closed or session.state not in bot.graph.states:
+        return None
+    draft = Draft(bot, session, Message("", session.id, "", session.channel, now), now)
+    fired = 0
+    while fired < MOST:
+        due = _due(bot, draft.session, now)
+        if due is None:
+            break
+        fired += 1
+        state = draft.session.state
+        draft.change(timeouts_fired=draft.session.timeouts_fired + 1)
+        draft.run(due.do)
+        if draft.session.state != state:
+            since = draft.session.updated_at + timedelta(seconds=due.after)
+            draft.change(timeouts_fired=0, updated_at=since, form=None)
+        if draft.session.closed:
+            break
+    if not fired:
+        return None
+    return silence(bot, replace(draft.session), draft.outputs, now)
+
+
+def _due(bot: Bot, session: Session, now: datetime) -> TimeOut | None:
+    timeouts = sorted(bot.graph.states[session.state].timeouts, key=lambda item: item.after)
+    if session.timeouts_fired >= len(timeouts):
+        return None
+    following = timeouts[session.timeouts_fired]
+    idle = (now - session.updated_at).total_seconds()
+    return following if idle >= following.after else None

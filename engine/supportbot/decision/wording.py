@@ -1,0 +1,41 @@
+"""From response ids to the words a visitor reads."""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from supportbot.decision.render import Scope, render
+from supportbot.model.bot import Bot, Response, Wording
+from supportbot.model.decision import Suggested
+from supportbot.model.session import Session
+
+
+def word(bot: Bot, session: Session, response_id: str, scope: Scope) -> tuple[Suggested, int]:
+    """The text and suggestions of a response for this conversation, and which variant it is.
+
+    Variants take turns from a start that the session id fixes: repeatable, and never the same twice in a row.
+    """
+    wording = _wording(bot, bot.responses[response_id], session)
+    variant = _variant(session, response_id, len(wording.variants))
+    text = render(wording.variants[variant], scope)
+    suggestions = tuple(label for template in wording.suggestions if (label := render(template, scope)))
+    return Suggested(text, suggestions, response_id), variant
+
+
+def _wording(bot: Bot, response: Response, session: Session) -> Wording:
+    language = session.language or session.visitor.get("language", "")
+    chosen = language if language and language != bot.settings.language else None
+    for key in ((chosen, session.channel), (chosen, None), (None, session.channel)):
+        wording = response.wordings.get(key)
+        if wording is not None:
+            return wording
+    return response.wordings[(None, None)]
+
+
+def _variant(session: Session, response_id: str, count: int) -> int:
+    last = session.variants.get(response_id)
+    if count == 1:
+        return 0
+    if last is None:
+        return crc32(f"{session.id}\0{response_id}".encode("utf-8", "replace")) % count
+    return (last + 1) % count

@@ -1,0 +1,203 @@
+"""The normal form of text: what messages and phrases are compared in.
+
+Two texts that a person would call the same words have the same tokens, however they are typed:
+case, accents, apostrophes, full-width or look-alike letters, invisible characters, contractions.
+The form is a fixed point: the tokens of joined tokens are those tokens.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+MAX_CHARS = 16_000  # of normal form; one character of some scripts unfolds into eighteen
+
+# Apostrophes and what people type instead of them. They vanish, after contractions were opened.
+_APOSTROPHES = "'\u2019\u2018\u02bc\u02b9\u00b4`\u2032\u201b\uff07"
+
+# Letters of other scripts that look like Latin ones (Unicode TR39 confusables, the frequent part).
+_LOOK_ALIKES = dict(
+    zip(
+        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d\u0432\u043d\u043a\u043c\u0442\u0433"
+        "\u03b1\u03b5\u03bf\u03c1\u03c5\u03b9\u03bd\u03ba\u03c4\u0131\u0251\u0261\u026a\u0585\u0578\u057d\u0566\u0570\u056f",
+        "aeopcyxijshdqwbhkmtraeopuivktiagioousqhk",
+        strict=False,
+    )
+)
+
+# One typed word -> the words it stands for. Spellings without the apostrophe count as well.
+_NEGATED = [
+    "do",
+    "does",
+    "did",
+    "is",
+    "are",
+    "was",
+    "were",
+    "have",
+    "has",
+    "had",
+    "could",
+    "would",
+    "should",
+    "must",
+    "need",
+    "might",
+]  # + n't
+_OPENED: dict[str, tuple[str, ...]] = {f"{verb}nt": (verb, "not") for verb in _NEGATED} | {
+    "cant": ("can", "not"),
+    "cannot": ("can", "not"),
+    "cannt": ("can", "not"),
+    "wont": ("will", "not"),
+    "shant": ("shall", "not"),
+    "aint": ("is", "not"),
+    "dosent": ("does", "not"),
+    "dosnt": ("does", "not"),
+    "doesn": ("does", "not"),
+    "dident": ("did", "not"),
+    "im": ("i", "am"),
+    "ive": ("i", "have"),
+    "its": ("it", "is"),
+    "thats": ("that", "is"),
+    "whats": ("what", "is"),
+    "wheres": ("where", "is"),
+    "heres": ("here", "is"),
+    "theres": ("there", "is"),
+    "youre": ("you", "are"),
+    "theyre": ("they", "are"),
+    "youve": ("you", "have"),
+    "weve": ("we", "have"),
+    "gonna": ("going", "to"),
+    "wanna": ("want", "to"),
+    "gotta": ("got", "to"),
+    "pls": ("please",),
+    "plz": ("please",),
+}
+# Only with the apostrophe: without it they are other words (ill, well, hell, shed, were, id).
+_OPENED_APOSTROPHE: dict[str, tuple[str, ...]] = {
+    "i'll": ("i", "will"),
+    "we'll": ("we", "will"),
+    "he'll": ("he", "will"),
+    "she'll": ("she", "will"),
+    "we're": ("we", "are"),
+    "i'd": ("i", "would"),
+    "we'd": ("we", "would"),
+    "let's": ("let", "us"),
+}
+_JOINED = {("e", "mail"): "email", ("e", "mails"): "emails", ("wi", "fi"): "wifi"}
+_JOINABLE = frozenset(first for first, _ in _JOINED)
+
+NEGATIONS = frozenset(
+    [
+        "not",
+        "no",
+        "never",
+        "nor",
+        "none",
+        "nothing",
+        "nobody",
+        "nowhere",
+        "neither",
+        "without",
+        "cannot",
+        "hardly",
+        "barely",
+        "nope",
+        "nah",
+        "non",
+        "un",
+        "unable",
+    ]
+)
+
+_ASCII_TABLE = {
+    code: chr(code) if chr(code).isalnum() or chr(code) in "'" else " " for code in range(128) if chr(code) != "?"
+}
+_ASCII_TABLE |= {code: chr(code).lower() for code in range(ord("A"), ord("Z") + 1)}
+_ASCII_TABLE[ord("?")] = " ? "
+_ASCII_TABLE[ord("`")] = "'"
+_ASCII_TABLE |= {code: " " if chr(code).isspace() else None for code in (*range(32), 127)}
+
+
+def tokens(text: str) -> tuple[str, ...]:
+    """The words of a text in normal form. Total, and idempotent over ``" ".join(tokens)``."""
+    if not text.isascii():
+        text = _latin(text)
+    words = text.translate(_ASCII_TABLE).split()
+    found: list[str] = []
+    for word in words:
+        if word == "?":
+            if found and found[-1] != "?":
+                found.append(word)
+            continue
+        opened = _open(word) if "'" in word or word in _OPENED else None
+        if opened is None:
+            found.append(word)
+        else:
+            found.extend(opened)
+    if not _JOINABLE.isdisjoint(found):
+        found = _join(found)
+    return tuple(found)
+
+
+def folded(text: str) -> str:
+    """The text that regex patterns search: compatibility form, case folded, punctuation kept."""
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFKC", text).casefold()[:MAX_CHARS]
+
+
+def _open(word: str) -> tuple[str, ...]:
+    bare = word.replace("'", "")
+    if word in _OPENED_APOSTROPHE:
+        return _OPENED_APOSTROPHE[word]
+    if bare in _OPENED:
+        return _OPENED[bare]
+    if word.endswith("'s"):
+        # "printer's offline" and "the user's password" are both better read without the s.
+        stem = word[:-2].replace("'", "")
+        return _OPENED.get(stem, (stem,)) if stem else ()
+    if word.endswith("'ve"):
+        return (*_plain(word[:-3]), "have")
+    if word.endswith("'re"):
+        return (*_plain(word[:-3]), "are")
+    return (bare,) if bare else ()
+
+
+def _plain(part: str) -> tuple[str, ...]:
+    bare = part.replace("'", "")
+    return _OPENED.get(bare, (bare,)) if bare else ()
+
+
+def _join(words: list[str]) -> list[str]:
+    joined: list[str] = []
+    for word in words:
+        pair = (joined[-1], word) if joined else None
+        if pair in _JOINED:
+            joined[-1] = _JOINED[pair]
+        else:
+            joined.append(word)
+    return joined
+
+
+def _latin(text: str) -> str:
+    """Fold a text with characters beyond ASCII; letters of other alphabets survive as they are."""
+    text = unicodedata.normalize("NFKD", text[:MAX_CHARS]).casefold()
+    text = unicodedata.normalize("NFKD", text)[:MAX_CHARS]
+    return "".join(map(_fold_character, text))
+
+
+@lru_cache(maxsize=4096)
+def _fold_character(character: str) -> str:
+    if character in _LOOK_ALIKES:
+        return _LOOK_ALIKES[character]
+    if character.isascii():
+        return character
+    if character in _APOSTROPHES:
+        return "'"
+    category = unicodedata.category(character)
+    if category in ("Mn", "Me", "Cf", "Cc", "Cs", "Co", "Cn") or character in "\ufe0f\u200d":
+        return " " if character in "\u0085\u2028\u2029" else ""
+    if category == "So":
+        return f" {character} "
+    return character if category[0] in "LN" or category == "Mc" else " "
