@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from dotenv import dotenv_values
 
 from supportbot.adapters.clock import SystemClock
 from supportbot.adapters.environment import missing_names
 from supportbot.adapters.http_actions import HttpActions
 from supportbot.adapters.litellm_model import LiteLLMModel
 from supportbot.adapters.sqlite_store import SQLiteStore
+from supportbot.cli.environment import environment_of
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import bot_argument, color_option
 from supportbot.cli.reloading import Watch
@@ -62,15 +62,6 @@ def command(
         raise UsageError("--workers needs a port of its own: name one with --port")
     click.echo(f"{workers} processes listen on http://{options.host}:{options.port}")
     return run_workers(workers, lambda: asyncio.run(_serve(bot, root, environment, options, reload, None)))
-
-
-def environment_of(root: Path) -> dict[str, str]:
-    """The environment, filled up from the .env file next to supportbot.yaml; what is set already wins."""
-    try:
-        written = dotenv_values(root / ".env", interpolate=False)
-    except (OSError, UnicodeDecodeError) as problem:
-        raise SettingsError(f"{root / '.env'} cannot be read: {problem}") from problem
-    return {name: value for name, value in written.items() if value is not None} | dict(os.environ)
 
 
 def options_of(
@@ -150,9 +141,7 @@ async def _serve(
         await wiring.close()
 
 
-async def _answer_once(
-    bot: Bot, root: Path, environment: Mapping[str, str], options: ServerOptions, path: str
-) -> int:
+async def _answer_once(bot: Bot, root: Path, environment: Mapping[str, str], options: ServerOptions, path: str) -> int:
     wiring = wire(bot, root, environment)
     try:
         answer = await get(create_app(wiring.conversations, options), path)
