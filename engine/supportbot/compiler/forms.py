@@ -14,7 +14,7 @@ from supportbot.model.bot import SLOT_TYPES, Form, FormWords, SlotSpec, SlotType
 RETRIES = 3
 MAX_CHARS = 500  # longer answers are cut
 VISITOR = COMMON["visitor"] or frozenset()
-PREFILLS = frozenset({"message", *(f"visitor.{key}" for key in VISITOR)})
+PREFILLS = frozenset({"message", "slots", *(f"visitor.{key}" for key in VISITOR)})
 
 
 def define_forms(documents: Sequence[YamlMap], context: Context) -> None:
@@ -59,6 +59,7 @@ def _form(node: YamlMap, context: Context) -> Form:
         id=name,
         slots=tuple(_slots(node, name, context)),
         confirm=_response(node, "confirm", context),
+        change=_response(node, "change", context),
         retries=whole(node, "retries", RETRIES),
         done=compile_steps(node, "done", context),
         cancelled=compile_steps(node, "cancelled", context),

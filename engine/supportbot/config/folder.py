@@ -31,6 +31,7 @@ OPTIONAL: Mapping[str, Kind] = MappingProxyType(
     }
 )
 CATEGORIES = "rules/categories"
+SPLIT: Mapping[str, Kind] = MappingProxyType({"rules/responses": "responses", "rules/lists": "lists"})
 PROMPT_ENDINGS = (".md", ".j2", ".txt")
 _YAML_ENDINGS = (".yaml", ".yml")
 
@@ -95,6 +96,10 @@ def read_bot(root: Path) -> BotFiles:
     for name, kind in OPTIONAL.items():
         if disk.exists(name):
             reading.document(name, kind)
+    for folder, kind in SPLIT.items():
+        for name in disk.names(folder):
+            if name.endswith(".yaml"):
+                reading.document(name, kind)
     reading.strays()
     reading.prompt_folder("prompts", 0)
     return reading.result()
