@@ -7,6 +7,7 @@ any of the given schemas" helps nobody.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -178,6 +179,8 @@ class _Walker:
             if near[0] in missing:
                 missing.remove(near[0])
         else:
+            if data[key] is None and re.fullmatch(r"\w+:\w+", key):
+                return self._add("wrong-type", place, "a text that begins with { must be in quotes", f'"{{{key}}}"')
             instead = _INSTEAD.get((rule.title, key)) or self._elsewhere(rule, key, parent)
             hint = instead or did_you_mean(key, rule.properties)
         self._add("unknown-key", place, f"'{_short(key)}' is not a key of {_part(rule, what)}", hint)
@@ -237,10 +240,14 @@ def _type_hint(rule: Rule, value: Any, is_a: str) -> str:
             return f"write {word}" + (" without quotes" if value == word else "") if word in ("true", "false") else ""
         if wanted in (("integer",), ("number",)) and value.isdigit():
             return f"remove the quotes: {value}" if value == "0" or value[0] != "0" else ""
+        if "array" in wanted and value.startswith("-"):
+            return "put a space after each dash"
         if "array" in wanted:
             return f'write a list: ["{_short(value)}"]' if value else "write a list"
         if value in rule.properties and "object" in wanted:
             return f"write {{{value}: ...}}"
+    if is_a == "array" and "string" in wanted:
+        return "put a text that begins with [ in quotes"
     if is_a == "object" and "array" in wanted:
         return "begin the entry with a dash: '- '"
     if is_a == "object" and "string" in wanted:

@@ -26,9 +26,9 @@ from yaml.events import (
 )
 
 from supportbot.config.yaml_nodes import YamlList, YamlMap
-from supportbot.config.yaml_place import locate
+from supportbot.config.yaml_place import lines_of, locate
 from supportbot.config.yaml_scalars import NUMBER_STARTS, NumberProblem, typed
-from supportbot.config.yaml_syntax import explain_syntax
+from supportbot.config.yaml_syntax import braces, explain_syntax
 from supportbot.diagnostics import Diagnostic, Place, Related, error, warning
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "YamlList", "YamlMap", "decode", "locate", "read_yaml"]
@@ -118,7 +118,9 @@ class _Reader:
         except _Stop:
             return None
         except Exception as problem:  # the parsers raise more than YAMLError, e.g. OverflowError for "\UFFFFFFFF"
-            self.found.append(explain_syntax(self.source, self.file, problem))
+            finding = explain_syntax(self.source, self.file, problem)
+            self.found = [item for item in self.found if item.place.line != finding.place.line]  # the same cause
+            self.found.append(finding)
             return None
         finally:
             if loader is not None:
@@ -198,7 +200,7 @@ class _Reader:
         elif type(node) is YamlMap:
             key, self.key = self.key, _NO_KEY
             if key is _NO_KEY:
-                self.found.append(_key_not_text(place, "a list or a mapping"))
+                self.found.append(self._complex_key(node, place))
                 self.key = _DROPPED
             elif key is not _DROPPED:
                 node[key] = value
@@ -286,7 +288,16 @@ class _Reader:
             return Place(self.file, place.line, place.column, place.line, place.column + len(text))
         return Place(self.file, place.line, place.column, place.line + breaks, len(text) - text.rfind("\n"))
 
-    # --- findings -------------------------------------------------------------------------
+    # --- findings ------------------------------------------------------------------------
+
+    def _complex_key(self, node: YamlMap, place: Place) -> Diagnostic:
+        outer = node.place
+        if (outer.line, outer.column + 1) == (place.line, place.column) and self._has_braces(outer):
+            return braces(self.source, outer)
+        return _key_not_text(place, "a list or a mapping")
+
+    def _has_braces(self, place: Place) -> bool:
+        return lines_of(self.source)[place.line - 1].startswith("{{", place.column - 1)
 
     def _several(self, event: Any) -> None:
         place = self._of(event)

@@ -1,13 +1,342 @@
-"""Plain-English explanations of broken YAML."""
+"""Plain-English explanations of broken YAML.
+
+The parser says where it stopped and what it wanted; a person wants to know which character to change. Each trap below
+looks at the line where the parser stopped and recognizes one frequent mistake, with its exact mending.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import yaml
+
+from supportbot.config.yaml_place import lines_of
 from supportbot.diagnostics import Diagnostic, Place, error
+
+_SLOW_PARSER_LIMIT = 200_000  # characters; Python's own parser words its messages better but takes 6 s a megabyte
+_BRACES = "a text that begins with {{ must be in quotes"
+_VALUE = re.compile(
+    r"""^(?P<lead>[ ]*(?:-[ ]+)*)                                             # indentation and dashes
+        (?:(?P<key>'[^']*' | "[^"]*" | [^\s'"\[\]{}#&*!|>%@`,?-][^#]*?):[ ]+)?  # a key
+        (?P<value>\S.*?)(?:\s+\#.*)?$""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    """Where and why the parser stopped. Lines and columns count from 0."""
+
+    lines: tuple[str, ...]
+    line: int
+    column: int
+    problem: str
+    context: str
+    context_line: int
+    context_column: int
+
+    @property
+    def text(self) -> str:
+        return self.lines[self.line] if self.line < len(self.lines) else ""
+
+    @property
+    def letter(self) -> str:
+        return self.text[self.column : self.column + 1]
+
+    @property
+    def indent(self) -> int:
+        return len(self.text) - len(self.text.lstrip(" "))
+
+    def above(self) -> int | None:
+        """Number of the nearest line above that is neither blank nor a comment."""
+        for number in range(min(self.line, len(self.lines)) - 1, -1, -1):
+            line = self.lines[number].strip()
+            if line and not line.startswith("#"):
+                return number
+        return None
+
+    def value(self) -> tuple[str, int]:
+        """The value that this line begins, and its column."""
+        found = _VALUE.match(self.text)
+        return (found["value"], found.start("value")) if found else ("", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    message: str
+    hint: str
+    line: int
+    start: int
+    end: int
 
 
 def explain_syntax(source: str, file: str, problem: Exception) -> Diagnostic:
-    """One finding for the first place where the text stops being YAML."""
+    """One finding, with the code yaml-syntax, for the first place where the text stops being YAML."""
+    stop = _stop(source, problem)
+    for trap in _TRAPS:
+        found = trap(stop)
+        if found is not None:
+            place = Place(file, found.line + 1, found.start + 1, found.line + 1, max(found.end, found.start + 1) + 1)
+            return error("yaml-syntax", place, found.message, found.hint)
+    place = Place(file, stop.line + 1, stop.column + 1, stop.line + 1, stop.column + 2)
+    hint = (
+        "compare the indentation with the lines above, and put the text in quotes if it has : # [ ] { } & * ! | > % @"
+    )
+    return error("yaml-syntax", place, f"this is not YAML: {_worded(source, stop.problem)}", hint)
+
+
+def braces(source: str, place: Place) -> Diagnostic:
+    """The finding for ``{{ name }}`` without quotes, which YAML takes for a mapping whose key is a mapping."""
+    text = re.sub(r"\s+#.*$", "", lines_of(source)[place.line - 1][place.column - 1 :].rstrip())
+    where = Place(place.file, place.line, place.column, place.line, place.column + len(text))
+    return error("yaml-syntax", where, _BRACES, _mend(text))
+
+
+def _stop(source: str, problem: Exception) -> _Stop:
     mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    message = getattr(problem, "problem", None) or str(problem)
-    return error("yaml-syntax", Place(file, line, column, line, column + 1), f"this is not YAML: {message}")
+    context = getattr(problem, "context_mark", None) or mark
+    return _Stop(
+        lines=lines_of(source),
+        line=mark.line if mark else 0,
+        column=mark.column if mark else 0,
+        problem=str(getattr(problem, "problem", None) or problem),
+        context=str(getattr(problem, "context", None) or ""),
+        context_line=context.line if context else 0,
+        context_column=context.column if context else 0,
+    )
+
+
+def _worded(source: str, problem: str) -> str:
+    if len(source) <= _SLOW_PARSER_LIMIT:
+        try:
+            for _ in yaml.parse(source, Loader=yaml.SafeLoader):
+                pass
+        except yaml.MarkedYAMLError as better:
+            return str(better.problem or problem)
+        except Exception:  # its other failures, e.g. OverflowError, say less than the first parser did
+            return problem
+    return problem
+
+
+def _quoted(text: str) -> str:
+    if '"' not in text and "\\" not in text:
+        return f'"{text}"'
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _mend(text: str) -> str:
+    """The hint to quote a text, with the text when it is short."""
+    return f"put the text in quotes: {_quoted(text)}" if len(text) <= 80 else "put the text in quotes"
+
+
+def _at(stop: _Stop, message: str, hint: str, width: int = 1) -> _Finding:
+    return _Finding(message, hint, stop.line, stop.column, stop.column + width)
+
+
+def _whole(stop: _Stop, value: str, column: int, message: str) -> _Finding:
+    return _Finding(message, _mend(value), stop.line, column, column + len(value))
+
+
+# --- traps, in the order in which they are tried ----------------------------------------------
+
+
+def _tab(stop: _Stop) -> _Finding | None:
+    lead = re.match(r"[ \t]*", stop.text)
+    if lead and "\t" in lead[0]:
+        return _Finding(
+            "this line is indented with a tab",
+            "indent with spaces: in YAML a tab does not count as indentation",
+            stop.line,
+            0,
+            lead.end(),
+        )
+    if stop.letter == "\t":
+        return _at(stop, "a tab stands here where a space is expected", "replace the tab by a space")
+    return None
+
+
+def _odd_space(stop: _Stop) -> _Finding | None:
+    for number in (stop.line, stop.above()):
+        if number is not None and number < len(stop.lines):
+            lead = re.match(r"[ ]*[\xa0\u2000-\u200b\u202f\u3000][\s\u200b]*", stop.lines[number])
+            if lead:
+                hint = "replace the beginning of the line by ordinary spaces; such spaces come with pasted text"
+                return _Finding("this line is indented with special spaces", hint, number, 0, lead.end())
+    return None
+
+
+def _unclosed_quote(stop: _Stop) -> _Finding | None:
+    if "quoted scalar" not in stop.context or not ("end of stream" in stop.problem or "document" in stop.problem):
+        return None
+    line, column = stop.context_line, stop.context_column
+    quote = stop.lines[line][column : column + 1]
+    hint = f"put a {quote} at the end of the text; an apostrophe inside '...' is written twice: 'it''s'"
+    return _Finding("this quote is never closed", hint, line, column, len(stop.lines[line]))
+
+
+def _escape(stop: _Stop) -> _Finding | None:
+    if "quoted scalar" not in stop.context or not re.search("escape|hexadecimal", stop.problem):
+        return None
+    back = stop.text.find("\\", stop.column if stop.letter == "\\" else max(0, stop.column - 1))
+    start = back if back >= 0 else stop.column
+    shown = stop.text[start : start + 2]
+    hint = "write the text in single quotes, where a backslash is just a backslash"
+    return _Finding(f"{shown} means nothing between double quotes", hint, stop.line, start, start + 2)
+
+
+def _bad_start(stop: _Stop) -> _Finding | None:
+    """A text that begins with a character that means something else to YAML."""
+    value, column = stop.value()
+    if "{{" in value[:2]:
+        return _whole(stop, value, column, _BRACES)
+    column_of = stop.context_column if stop.context_line == stop.line else -1
+    by_context = any(word in stop.context for word in ("alias", "anchor", "block scalar", "scanning a tag"))
+    if by_context and column_of == column and value:
+        return _whole(stop, value, column, f"a text cannot begin with {value[0]} without quotes")
+    if stop.letter and stop.letter in "@`%" and "cannot start" in stop.problem:
+        text = stop.text[stop.column :].rstrip() if stop.column != column else value
+        return _whole(stop, text, stop.column, f"a text cannot begin with {stop.letter} without quotes")
+    if "directive" in stop.context and stop.text.startswith("%"):
+        return _whole(stop, stop.text.rstrip(), 0, "a text cannot begin with % without quotes")
+    if "node content" in stop.problem and stop.letter and stop.letter in ",]}":
+        if stop.column == column:
+            return _whole(stop, value, column, f"a text cannot begin with {stop.letter} without quotes")
+        return _at(stop, f"nothing stands before this {stop.letter}", "remove it, or put the text in quotes")
+    return None
+
+
+def _inside_brackets(stop: _Stop) -> _Finding | None:
+    if "flow" not in stop.context:
+        return None
+    opening = stop.lines[stop.context_line][stop.context_column : stop.context_column + 1]
+    before = stop.text[: stop.column].rstrip()[-1:]
+    if stop.line == stop.context_line and stop.letter in ("[", "{", "]", "}"):
+        hint = 'put each text that has brackets in quotes, e.g. ["printer [is] offline", scanner]'
+        return _at(stop, f"inside {opening} a text with brackets must be in quotes", hint)
+    if stop.line == stop.context_line and before in ("'", '"'):
+        return _after_quote(stop)
+    closing = "]" if opening == "[" else "}"
+    line, column = stop.context_line, stop.context_column
+    if stop.line == line and stop.letter == ":":
+        return _at(stop, "a colon stands here where a comma is expected", "put the text in quotes if it has a colon")
+    hint = f"put a {closing} at the end; texts with brackets, commas or colons inside must be in quotes"
+    return _Finding(f"this {opening} is never closed", hint, line, column, column + 1)
+
+
+def _more_after_value(stop: _Stop) -> _Finding | None:
+    """The value was complete, and the line goes on."""
+    if "did not find expected" not in stop.problem and "expected <block end>" not in stop.problem:
+        return None
+    if stop.column <= stop.indent:
+        return None
+    value, column = stop.value()
+    if stop.letter and stop.letter in "]}":
+        return _at(stop, f"this {stop.letter} closes nothing", "remove it, or put the text in quotes")
+    if value[:1] == "[":
+        return _whole(stop, value, column, "a text cannot begin with [ without quotes: a [ begins a list")
+    if value[:1] == "{":
+        return _whole(stop, value, column, "a text cannot begin with { without quotes: a { begins keys and values")
+    if value[:1] and value[0] in "*&!":
+        return _whole(stop, value, column, f"a text cannot begin with {value[0]} without quotes")
+    return _after_quote(stop)
+
+
+def _after_quote(stop: _Stop) -> _Finding | None:
+    head = stop.text[: stop.column].rstrip()
+    before = head[-1:]
+    if before not in ("'", '"'):
+        return None
+    value, column = stop.value()
+    if "flow" not in stop.context and (value[:1] != before or column == len(head) - 1):
+        message = f"the {before} before this closes a text that began in a line above, and more follows"
+        return _at(stop, message, f"look above for a {before} that is not closed in its own line")
+    if before == "'":
+        hint = "write an apostrophe twice inside single quotes ('it''s'), or use double quotes (\"it's\")"
+    else:
+        hint = "use single quotes around a text that has double ones: 'press \"OK\"'"
+    return _at(
+        stop, f"the quoted text ends at the {before} before this, and more follows", hint, len(stop.text) - column
+    )
+
+
+def _colon(stop: _Stop) -> _Finding | None:
+    """``mapping values are not allowed``: a colon where no key can be."""
+    if "mapping values" not in stop.problem:
+        return None
+    above = stop.above()
+    first = re.match(r"[ ]*(?:-[ ]+)*[^\s#'\"][^#]*?:[ ]+(?=\S)", stop.text)
+    if first and first.end() <= stop.column:
+        value = re.sub(r"\s+#.*$", "", stop.text[first.end() :])
+        return _whole(stop, value, first.end(), "a text with a colon and a space inside must be in quotes")
+    if above is None:
+        return None
+    upper = stop.lines[above]
+    missing = _missing_space(upper, above)
+    if missing:
+        return missing
+    if len(upper) - len(upper.lstrip(" ")) < stop.indent and re.search(r":\s+\S", upper):
+        message = f"this line is indented below line {above + 1}, which has a value already"
+        hint = "a key has either a text or keys below it; mend the indentation"
+        return _Finding(message, hint, stop.line, 0, stop.indent)
+    if not re.search(r":(\s|$)", upper):
+        return _no_colon(upper, above)
+    return None
+
+
+def _no_key(stop: _Stop) -> _Finding | None:
+    """``could not find expected ':'``: a line that is no ``key: value``."""
+    if "':'" not in stop.problem or stop.context_line >= len(stop.lines):
+        return None
+    text = stop.lines[stop.context_line]
+    return _missing_space(text, stop.context_line) or _no_colon(text, stop.context_line)
+
+
+def _missing_space(text: str, number: int) -> _Finding | None:
+    start = len(text) - len(text.lstrip(" "))
+    if re.match(r"-[^\s-]", text[start:]):
+        hint = f"write it as: - {text[start + 1 :].rstrip()[:60]}"
+        return _Finding("a space is missing after the dash", hint, number, start, start + 1)
+    colon = re.match(r"[ ]*(?:-[ ]+)*([A-Za-z_][\w-]*):(?=[^\s:/])", text)
+    if colon and ": " not in text:
+        hint = f"write it as: {colon[1]}: {text[colon.end() :].rstrip()[:60]}"
+        return _Finding("a space is missing after the colon", hint, number, colon.start(1), colon.end())
+    return None
+
+
+def _no_colon(text: str, number: int) -> _Finding:
+    hint = (
+        "a line is 'key: value', or '- ' and an entry of a list; a text over several lines begins with | after its key"
+    )
+    start = len(text) - len(text.lstrip(" "))
+    return _Finding("this line is neither a key with a value nor an entry of a list", hint, number, start, len(text))
+
+
+def _indentation(stop: _Stop) -> _Finding | None:
+    if stop.column > stop.indent or "block" not in stop.context:
+        return None
+    if "collection" in stop.context and stop.column == stop.context_column:
+        message = f"a key stands here among the entries of the list that begins in line {stop.context_line + 1}"
+        hint = "begin the line with '- ' if it is an entry, or mend the indentation"
+    elif stop.letter == "-" and stop.column == stop.context_column:
+        message = f"an entry of a list stands here among the keys that begin in line {stop.context_line + 1}"
+        hint = "indent the entries more than the key that they belong to, or remove the dash"
+    else:
+        message = "the indentation of this line fits no line above it"
+        hint = "entries and keys that belong together begin in the same column; count the spaces of the lines above"
+    return _Finding(message, hint, stop.line, 0, max(stop.indent, 1))
+
+
+_TRAPS: tuple[Callable[[_Stop], _Finding | None], ...] = (
+    _tab,
+    _odd_space,
+    _unclosed_quote,
+    _escape,
+    _bad_start,
+    _inside_brackets,
+    _more_after_value,
+    _colon,
+    _no_key,
+    _indentation,
+)
