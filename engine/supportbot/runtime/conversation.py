@@ -6,9 +6,8 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from supportbot.decision.conclude import conclude, welcome
+from supportbot.decision.conclude import conclude, reset, welcome
 from supportbot.decision.decide import decide
-from supportbot.decision.session import reset, start_session
 from supportbot.decision.timeouts import elapse
 from supportbot.errors import StoreError
 from supportbot.model.bot import Bot
@@ -16,6 +15,7 @@ from supportbot.model.decision import Conclusion, Decision, Outcome, Reply
 from supportbot.model.session import Message, Session, Turn
 from supportbot.runtime.effects import run_effects
 from supportbot.runtime.locks import SessionLocks
+from supportbot.runtime.opening import open_session
 from supportbot.runtime.ports import Actions, Clock, Conflict, Model, Record, Store
 from supportbot.runtime.records import build_record
 
@@ -116,13 +116,8 @@ class Conversations:
     async def _open(self, bot: Bot, message: Message, now: datetime) -> _Opened:
         """The stored session after what silence did to it, or a new one; a closed one begins anew under its id."""
         stored = await self.store.load(message.session_id)
-        if stored is None:
-            return _Opened(start_session(bot, message.session_id, now, message.channel), 0)
-        passed = elapse(bot, stored, now)
-        session = passed.session if passed is not None else stored
-        if session.closed:
-            session = start_session(bot, message.session_id, now, message.channel)
-        return _Opened(session, stored.version)
+        session = open_session(bot, stored, message.session_id, message.channel, now)
+        return _Opened(session, stored.version if stored is not None else 0)
 
     async def _keep(
         self,
