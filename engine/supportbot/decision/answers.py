@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from supportbot.decision.entities import Reading, first_value
+from supportbot.decision.entities import Reading, first_value, taken_chunks
 from supportbot.model.bot import Bot, Form, SlotSpec
 from supportbot.model.session import Message, Session, SlotValue
 from supportbot.model.text import tokens
@@ -138,12 +138,9 @@ def _named_number(spec: SlotSpec, text: str, reading: Reading) -> SlotValue | No
 def _without_values(text: str, reading: Reading) -> str:
     """The text without the words that are an address, a number to call or a time."""
     chunks = text.split()
-    kept = chunks
-    for type_ in _TYPED:
-        for chunk in chunks:
-            if chunk in kept and first_value(type_, chunk, reading) is not None and not chunk.isalpha():
-                kept = [other for other in kept if other != chunk]
-    return " ".join(kept).strip(" ,;")
+    taken = taken_chunks(chunks, _TYPED, reading)
+    kept = [chunk for at, chunk in enumerate(chunks) if at not in taken]
+    return " ".join(kept).strip(" ,;") if kept else ""
 
 
 def _without_introduction(text: str) -> str:

@@ -51,6 +51,11 @@ def first_value(type_: str, text: str, reading: Reading) -> SlotValue | None:
     return next((value for found, _, _, value in _values_of(chunks, reading) if found == type_), None)
 
 
+def taken_chunks(chunks: list[str], types: tuple[str, ...], reading: Reading) -> set[int]:
+    """Positions of the chunks that belong to a value of these types."""
+    return {at for type_, start, end, _ in _values_of(chunks, reading) if type_ in types for at in range(start, end)}
+
+
 def _aligned(text: str, words: tuple[str, ...]) -> tuple[list[str], list[int] | None]:
     """The text's chunks between spaces, and the token at which each begins (None when they do not line up)."""
     chunks = text.split()

@@ -6,13 +6,26 @@ Compiling a template runs nothing and folds nothing (``optimized=False``: consta
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cache
 
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-FILTERS = ("default", "lower", "upper", "title", "trim", "truncate", "replace", "join", "length", "round", "int")
+_JINJA_FILTERS = ("default", "lower", "upper", "title", "trim", "truncate", "replace", "join", "length", "round", "int")
+FILTERS = (*_JINJA_FILTERS, "spoken")
 OUTPUT_CHARS = 8_000
+
+
+def spoken(value: object) -> str:
+    """``2026-11-24T16:00`` or ``2026-11-24`` as people say it; anything else as it is."""
+    text = str(value)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    day = f"{moment:%A} {moment.day} {moment:%B}"
+    return f"{day} at {moment:%H:%M}" if "T" in text else day
 
 
 @cache
@@ -22,6 +35,6 @@ def environment() -> ImmutableSandboxedEnvironment:
         optimized=False, undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
     )
     sandbox.globals = {}
-    sandbox.filters = {name: sandbox.filters[name] for name in FILTERS}
+    sandbox.filters = {name: sandbox.filters[name] for name in _JINJA_FILTERS} | {"spoken": spoken}
     sandbox.tests = {name: sandbox.tests[name] for name in ("defined", "none", "undefined")}
     return sandbox
