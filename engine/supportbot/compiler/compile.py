@@ -14,18 +14,19 @@ from types import MappingProxyType
 from supportbot.compiler.actions import compile_actions, compile_connections, define_actions
 from supportbot.compiler.blocks import IndexBuilder
 from supportbot.compiler.categories import compile_categories, define_categories
+from supportbot.compiler.causes import lost_kinds, together
 from supportbot.compiler.context import Context
 from supportbot.compiler.forms import compile_forms, compile_words, define_forms
 from supportbot.compiler.graph import compile_graph, define_graph
 from supportbot.compiler.handlers import asks_model, compile_handlers, define_handlers
-from supportbot.compiler.nodes import named, section
+from supportbot.compiler.nodes import named, section, text
 from supportbot.compiler.responses import compile_responses, define_responses
 from supportbot.compiler.settings import compile_settings, languages_of, typos_of
 from supportbot.compiler.triggers import Firing
 from supportbot.config.folder import BotFiles, read_bot
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Diagnostic, Place, in_order
-from supportbot.model.bot import Bot, Handler, Settings
+from supportbot.model.bot import Bot, Handler
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,10 @@ def compile_bot(files: BotFiles) -> Compiled:
     context = Context(IndexBuilder(typos_of(settings)), {item.file: item.source for item in files.documents})
     for name, source in files.prompts.items():
         context.sources[f"prompts/{name}"] = source
+    context.refs.lost = lost_kinds(files)
     _define(by_kind, context)
     make = _parts(by_kind, settings, files, context)
-    found = in_order([*files.diagnostics, *context.refs.diagnostics, *context.builder.diagnostics])
+    found = in_order(together(files.diagnostics, context))
     broken = any(item.severity == "error" for item in found)
     return Compiled(None if broken else make(), found, files.count)
 
@@ -107,7 +109,8 @@ def _parts(documents: _Documents, settings_node: YamlMap, files: BotFiles, conte
     index = context.builder.build()
     context.refs.used["list"] = context.builder.used_lists
     context.refs.report_unused()
-    _check_fallback(settings, handlers, documents, context)
+    if not context.refs.lost & {"handler", "settings"}:
+        _check_fallback(settings_node, handlers, documents, context)
     return lambda: Bot(
         revision=files.revision,
         settings=settings,
@@ -125,16 +128,16 @@ def _parts(documents: _Documents, settings_node: YamlMap, files: BotFiles, conte
     )
 
 
-def _check_fallback(settings: Settings, handlers: Sequence[Handler], documents: _Documents, context: Context) -> None:
+def _check_fallback(settings: YamlMap, handlers: Sequence[Handler], documents: _Documents, context: Context) -> None:
     """Something must answer when no rule fits."""
     if asks_model(handlers):
         return
     place = next(_places(documents("handlers")), Place("handlers.yaml"))
     message = "no handler has `llm: true`"
-    if settings.fallback is None:
+    if not text(settings, "fallback"):
         hint = "add a handler that does [{llm: true}], or name a response: fallback: no_answer in supportbot.yaml"
         context.refs.error("missing-fallback", place, f"{message}: nothing answers when no rule fits", hint)
-    elif settings.llm.model:
+    elif text(section(settings, "llm") or settings, "model"):
         hint = "add a handler with priority: 100 that does [{llm: true}]"
         context.refs.warn("missing-fallback", place, f"{message}: the model in supportbot.yaml is never asked", hint)
 

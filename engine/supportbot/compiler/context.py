@@ -68,7 +68,10 @@ class Context:
             "prompt": scope_of(slots, PROMPT_EXTRAS),
         }
         for reading, where in self.readings:
-            self.refs.diagnostics += check_names(reading, scopes[where])
+            found = check_names(reading, scopes[where])
+            if "slot" in self.refs.lost:
+                found = [item for item in found if item.code != "unknown-slot"]
+            self.refs.diagnostics += found
 
     def _note(self, reading: Reading, where: Where) -> None:
         self.refs.diagnostics += reading.problems

@@ -171,9 +171,10 @@ def _initial(documents: Sequence[YamlMap], states: Mapping[str, State], context:
     for document in documents:
         for name, place in texts(document, "initial"):
             return name if context.refs.use("state", name, place) and name in states else ""
-    for document in documents[:1]:
+    if "state" not in context.refs.lost:
+        place = documents[0].place if documents else Place("states.yaml")
         hint = f"write e.g. initial: {next(iter(states), 'greeting')}"
-        context.refs.error("no-initial", document.place, "no state is named as the initial one", hint)
+        context.refs.error("no-initial", place, "no state is named as the initial one", hint)
     return ""
 
 

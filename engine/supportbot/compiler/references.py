@@ -44,6 +44,7 @@ class References:
     used: dict[str, set[str]] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     hints: dict[tuple[str, str], str] = field(default_factory=dict)
+    lost: frozenset[str] = frozenset()  # kinds of which a file could not be read: unknown ids may be there
 
     def error(self, code: str, place: Place, message: str, hint: str = "", *related: Related) -> None:
         self.diagnostics.append(error(code, place, message, hint, *related))
@@ -85,7 +86,9 @@ class References:
         if name in self.known(kind):
             self.used.setdefault(kind, set()).add(name)
             return True
-        self.error(f"unknown-{kind}", place, f"there is no {kind} '{name}'", self.hint(kind, name, self.known(kind)))
+        if kind not in self.lost:
+            hint = self.hint(kind, name, self.known(kind))
+            self.error(f"unknown-{kind}", place, f"there is no {kind} '{name}'", hint)
         return False
 
     def hint(self, kind: str, name: str, known: Iterable[str]) -> str:
@@ -96,6 +99,8 @@ class References:
         return found or ""
 
     def report_unused(self) -> None:
+        if self.lost:
+            return
         for kind, why in UNUSED.items():
             used = self.used.get(kind, set())
             for name, place in self.defined.get(kind, {}).items():

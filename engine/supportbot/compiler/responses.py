@@ -54,9 +54,7 @@ def _response(value: Any, place: Place, languages: Sequence[str], context: Conte
     return {key: wording for key, wording in wordings.items() if wording.variants}
 
 
-def _by_channel(
-    node: YamlMap, language: str | None, usual: Wording, context: Context
-) -> Iterator[tuple[Key, Wording]]:
+def _by_channel(node: YamlMap, language: str | None, usual: Wording, context: Context) -> Iterator[tuple[Key, Wording]]:
     """The wording of one language, then those of its channels, which keep what they do not change."""
     usual = _wording(node, usual, context)
     yield (language, None), usual

@@ -60,6 +60,9 @@ def _default_category(node: YamlMap, context: Context) -> str:
     for name, place in texts(node, "default_category"):
         return name if context.refs.use("category", name, place) else ""
     known = context.refs.known("category")
+    if not known and "category" not in context.refs.lost:
+        hint = "write rules/categories/other.yaml with category: other"
+        context.refs.error("no-category", node.place, "the bot has no category", hint)
     return "other" if "other" in known else next(iter(known), "")
 
 

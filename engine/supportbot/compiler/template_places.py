@@ -14,6 +14,8 @@ from supportbot.config.yaml_place import lines_of
 from supportbot.diagnostics import Place
 
 _BREAK = re.compile(r"\r\n|\r|\n")  # as Jinja2 counts lines
+_MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
+_BETWEEN = r"""\s*(?:\.\s*|\[\s*\\?["'])"""  # slots.name or slots["name"], whose quotes YAML may escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +38,43 @@ class Spot:
         start = len(content) - len(content.lstrip()) + 1
         return Place(self.place.file, number, start, number, max(len(content.rstrip()), start) + 1)
 
-    def find(self, word: str, lineno: int) -> Place:
-        """The place of a word that the template holds on a line (from 1)."""
-        pattern = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
-        lines = _BREAK.split(self.text)
-        before = sum(len(pattern.findall(line)) for line in lines[: lineno - 1])
-        for number, start, content in self._span():
-            for found in pattern.finditer(content):
-                if before == 0:
-                    column = start + found.start()
-                    return Place(self.place.file, number, column, number, column + len(word))
-                before -= 1
-        return self.line(lineno)
+    def find(self, path: tuple[str, ...], lineno: int) -> Place:
+        """The place of the last part of a name such as ``slots.summary`` on a line of the template."""
+        pattern = re.compile(r"(?<![\w.])" + _BETWEEN.join(re.escape(part) for part in path) + r"(?!\w)")
+        before = _ends(pattern, self.text)
+        wanted = next((at for at, end in enumerate(before) if _line_of(self.text, end) >= lineno), None)
+        first, raw = self._span()
+        written = _ends(pattern, raw)
+        if wanted is None or wanted >= len(written):
+            return self.line(lineno)
+        end = written[wanted]
+        line = raw.count("\n", 0, end)
+        column = end - (raw.rfind("\n", 0, end) + 1) + (first if line == 0 else 1)
+        number = self.place.line + line
+        return Place(self.place.file, number, column - len(path[-1]), number, column)
 
     def _lines(self) -> Sequence[str]:
         return lines_of(self.file_source) if self.file_source else ()
 
-    def _span(self) -> list[tuple[int, int, str]]:
-        """The file's lines of the scalar: number, column of the first character, text."""
-        raw, place = self._lines(), self.place
-        span: list[tuple[int, int, str]] = []
-        for number in range(place.line, min(place.end_line, len(raw)) + 1):
-            content = raw[number - 1]
-            if number == place.end_line:
-                content = content[: place.end_column - 1]
-            start = place.column if number == place.line else 1
-            span.append((number, start, content[start - 1 :]))
-        return span
+    def _span(self) -> tuple[int, str]:
+        """Column of the first character of the scalar, and the scalar as the file has it."""
+        place = self.place
+        lines = list(self._lines()[place.line - 1 : place.end_line])
+        if not lines:
+            return place.column, ""
+        if len(lines) == place.end_line - place.line + 1:
+            lines[-1] = lines[-1][: place.end_column - 1]
+        lines[0] = lines[0][place.column - 1 :]
+        return place.column, "\n".join(lines)
+
+
+def _ends(pattern: re.Pattern[str], text: str) -> list[int]:
+    """Where the matches end; those outside of the markup are plain words and do not count."""
+    marked = list(_MARKUP.finditer(text))
+    if not marked:
+        return [found.end() for found in pattern.finditer(text)]
+    return [found.end() for part in marked for found in pattern.finditer(text, part.start(), part.end())]
+
+
+def _line_of(text: str, offset: int) -> int:
+    return len(_BREAK.findall(text, 0, offset)) + 1

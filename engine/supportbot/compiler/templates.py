@@ -56,16 +56,17 @@ def scope_of(slots: frozenset[str], extras: Roots | None = None) -> Scope:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """``slots.summary`` as used: its path and the place to point at."""
+    """``slots.summary`` as used: its path and its line in the template."""
 
     path: tuple[str, ...]
-    place: Place
+    lineno: int
 
 
 @dataclass(slots=True)
 class Reading:
     """What a template uses, and what is wrong with it whatever the scope."""
 
+    spot: Spot
     names: list[Name] = field(default_factory=list)
     problems: list[Diagnostic] = field(default_factory=list)
 
@@ -81,7 +82,7 @@ def is_literal(source: str) -> bool:
 
 def read_template(source: str, spot: Spot) -> Reading:
     if is_literal(source):
-        return Reading()
+        return Reading(spot)
     return _read(source, spot, expression=False)
 
 
@@ -91,7 +92,7 @@ def read_expression(source: str, spot: Spot) -> Reading:
 
 def check_names(reading: Reading, scope: Scope) -> list[Diagnostic]:
     """Findings about names that the scope does not hold."""
-    findings = (_check_name(name, scope) for name in dict.fromkeys(reading.names))
+    findings = (_check_name(name, scope, reading.spot) for name in dict.fromkeys(reading.names))
     return [item for item in findings if item is not None]
 
 
@@ -117,16 +118,16 @@ def compile_expression(
 def _read(source: str, spot: Spot, expression: bool) -> Reading:
     if len(source) > MAX_CHARS:
         message = f"this text has {len(source)} characters; a template may have {MAX_CHARS}"
-        return Reading(problems=[error("template-syntax", spot.place, message, "split it")])
+        return Reading(spot, problems=[error("template-syntax", spot.place, message, "split it")])
     try:
         tree = _parse_expression(source) if expression else environment().parse(source)
         return _walk(tree, spot)
     except TemplateSyntaxError as problem:
         place = spot.line(problem.lineno)
-        return Reading(problems=[error("template-syntax", place, _complaint(problem), SYNTAX_HINT)])
+        return Reading(spot, problems=[error("template-syntax", place, _complaint(problem), SYNTAX_HINT)])
     except (RecursionError, ValueError, OverflowError):
         message = "this template nests too deeply or holds a number that is too long"
-        return Reading(problems=[error("template-syntax", spot.place, message, "write it in simpler parts")])
+        return Reading(spot, problems=[error("template-syntax", spot.place, message, "write it in simpler parts")])
 
 
 SYNTAX_HINT: Final = "a value is written {{ slots.name }}, a condition {% if hours.open %}...{% endif %}"
@@ -146,7 +147,7 @@ def _parse_expression(source: str) -> nodes.Node:
 
 def _walk(tree: nodes.Node, spot: Spot) -> Reading:
     """Visit every node without recursion, so that a deep tree is a finding and not a crash."""
-    reading = Reading()
+    reading = Reading(spot)
     stack: list[tuple[nodes.Node, int, frozenset[str]]] = [(tree, 0, frozenset())]
     while stack:
         node, depth, bound = stack.pop()
@@ -158,8 +159,8 @@ def _walk(tree: nodes.Node, spot: Spot) -> Reading:
             stack += _inside_loop(node, depth, bound)
         elif isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
             path = path_of(node)
-            if path is not None and path[0] not in bound and not (path[0] == "loop" and "loop" in bound):
-                reading.names.append(Name(path, spot.find(path[-1], node.lineno)))
+            if path is not None and path[0] not in bound:
+                reading.names.append(Name(path, node.lineno))
             elif path is None:
                 stack += [(child, depth + 1, bound) for child in node.iter_child_nodes()]
         elif type(node) in ALLOWED:
@@ -177,10 +178,10 @@ def _inside_loop(node: nodes.For, depth: int, bound: frozenset[str]) -> list[tup
 
 def _problems(node: nodes.Node, spot: Spot) -> list[Diagnostic]:
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        place, hint = spot.find(node.name, node.lineno), did_you_mean(node.name, FILTERS)
+        place, hint = spot.find((node.name,), node.lineno), did_you_mean(node.name, FILTERS)
         return [error("unknown-filter", place, f"there is no filter '{node.name}'", hint)]
     if isinstance(node, nodes.Test) and node.name not in TESTS:
-        place, hint = spot.find(node.name, node.lineno), "only 'is defined' and 'is none' (and 'is not ...') exist"
+        place, hint = spot.find((node.name,), node.lineno), "only 'is defined' and 'is none' (and 'is not ...') exist"
         return [error("template-forbidden", place, f"there is no test '{node.name}'", hint)]
     why = forbidden(node)
     if why is None:
@@ -191,34 +192,41 @@ def _problems(node: nodes.Node, spot: Spot) -> list[Diagnostic]:
 # --- names ----------------------------------------------------------------------------------
 
 
-def _check_name(name: Name, scope: Scope) -> Diagnostic | None:
+def _check_name(name: Name, scope: Scope, spot: Spot) -> Diagnostic | None:
     root, *rest = name.path
-    shown = ".".join(name.path)
     if root not in scope.roots:
-        return error("undefined-variable", name.place, f"'{root}' is not known here", did_you_mean(root, scope.roots))
+        hint = did_you_mean(root, scope.roots)
+        return _undefined(name, spot, 1, f"'{root}' is not known here", hint)
     keys = scope.roots[root]
-    if keys is None:
-        return None if rest else _not_a_value(name, "any name that the answer holds")
-    if not keys and root != "slots":
-        return _no_parts(name, root) if rest else None
     if not rest:
-        return _not_a_value(name, ", ".join(f"{root}.{key}" for key in sorted(keys)[:6]))
+        plain = keys is not None and not keys and root != "slots"
+        return None if plain else _not_a_value(name, spot, keys)
+    if keys is None:
+        return None
     if rest[0] not in keys:
-        return _unknown_key(name, root, rest[0], keys)
-    return None if len(rest) == 1 else _no_parts(name, shown.rpartition(".")[0])
+        return _unknown_key(name, spot, keys)
+    if len(rest) == 1:
+        return None
+    whole = f"{root}.{rest[0]}"
+    return _undefined(name, spot, 3, f"'{whole}' is a single value and has no parts", f"write {whole}")
 
 
-def _unknown_key(name: Name, root: str, key: str, keys: frozenset[str]) -> Diagnostic:
+def _unknown_key(name: Name, spot: Spot, keys: frozenset[str]) -> Diagnostic:
+    root, key = name.path[:2]
+    hint = did_you_mean(key, keys)
     if root == "slots":
-        hint = did_you_mean(key, keys) or FILLING
-        return error("unknown-slot", name.place, f"nothing in this bot fills the slot '{key}'", hint)
-    return error("undefined-variable", name.place, f"'{root}' has no '{key}'", did_you_mean(key, keys))
+        message = f"nothing in this bot fills the slot '{key}'"
+        return error("unknown-slot", spot.find(name.path[:2], name.lineno), message, hint or FILLING)
+    if not keys:
+        return _undefined(name, spot, 2, f"'{root}' is a single value and has no parts", f"write {root}")
+    return _undefined(name, spot, 2, f"'{root}' has no '{key}'", hint)
 
 
-def _not_a_value(name: Name, parts: str) -> Diagnostic:
-    message = f"'{name.path[0]}' is a group of values, not a value"
-    return error("undefined-variable", name.place, message, f"name one of its parts: {parts}")
+def _not_a_value(name: Name, spot: Spot, keys: frozenset[str] | None) -> Diagnostic:
+    root = name.path[0]
+    parts = ", ".join(f"{root}.{key}" for key in sorted(keys or ())[:6]) or f"{root}.name"
+    return _undefined(name, spot, 1, f"'{root}' is a group of values, not a value", f"name one of its parts: {parts}")
 
 
-def _no_parts(name: Name, whole: str) -> Diagnostic:
-    return error("undefined-variable", name.place, f"'{whole}' is a single value and has no parts", f"write {whole}")
+def _undefined(name: Name, spot: Spot, parts: int, message: str, hint: str) -> Diagnostic:
+    return error("undefined-variable", spot.find(name.path[:parts], name.lineno), message, hint)

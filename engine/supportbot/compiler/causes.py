@@ -1,0 +1,45 @@
+"""One cause, one finding: what follows from another finding is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from supportbot.compiler.context import Context
+from supportbot.config.folder import BotFiles
+from supportbot.diagnostics import Diagnostic
+
+# Kinds of ids that stand in files whose path begins so.
+HOMES: dict[str, tuple[str, ...]] = {
+    "states.yaml": ("state", "trigger", "condition"),
+    "rules/categories/": ("category", "guide", "slot"),
+    "handlers.yaml": ("handler", "slot"),
+    "rules/responses": ("response",),
+    "rules/forms": ("form", "slot"),
+    "rules/actions": ("action", "connection", "slot"),
+    "rules/lists": ("list",),
+    "supportbot.yaml": ("settings",),
+}
+
+
+def lost_kinds(files: BotFiles) -> frozenset[str]:
+    """Kinds of ids that may be defined in a file that could not be read."""
+    read = {item.file for item in files.documents}
+    lost = {item.place.file for item in files.diagnostics if item.severity == "error"} - read
+    found = (kinds for home, kinds in HOMES.items() if any(name.startswith(home) for name in lost))
+    return frozenset(kind for kinds in found for kind in kinds)
+
+
+def together(earlier: Sequence[Diagnostic], context: Context) -> Iterator[Diagnostic]:
+    """The findings of the readers and of the compiler, where both see one mistake only the more telling one."""
+    own = context.refs.diagnostics
+    misspelt = any(item.code == "unknown-key" and "'initial'" in item.message + item.hint for item in earlier)
+    places = {(item.place.file, item.place.line, item.place.column) for item in own if item.severity == "error"}
+    no_initial = any(item.code == "no-initial" for item in own)
+    for item in earlier:
+        at = (item.place.file, item.place.line, item.place.column)
+        shape_only = item.code == "not-allowed" and at in places
+        if not shape_only and not (no_initial and item.code == "missing-key" and "'initial'" in item.message):
+            yield item
+    yield from (item for item in own if item.code != "no-initial" or not misspelt)
+    lists_lost = "list" in context.refs.lost
+    yield from (item for item in context.builder.diagnostics if item.code != "unknown-list" or not lists_lost)
