@@ -39,7 +39,11 @@ class _Stop:
 
     @property
     def text(self) -> str:
-        return self.lines[self.line] if self.line < len(self.lines) else ""
+        return self.line_at(self.line)
+
+    def line_at(self, number: int) -> str:
+        """A line, or nothing past the last one, where the parser stops when something is not closed."""
+        return self.lines[number] if number < len(self.lines) else ""
 
     @property
     def letter(self) -> str:
@@ -78,13 +82,21 @@ def explain_syntax(source: str, file: str, problem: Exception) -> Diagnostic:
     for trap in _TRAPS:
         found = trap(stop)
         if found is not None:
-            place = Place(file, found.line + 1, found.start + 1, found.line + 1, max(found.end, found.start + 1) + 1)
-            return error("yaml-syntax", place, found.message, found.hint)
-    place = Place(file, stop.line + 1, stop.column + 1, stop.line + 1, stop.column + 2)
+            return error("yaml-syntax", _place(stop, file, found), found.message, found.hint)
     hint = (
         "compare the indentation with the lines above, and put the text in quotes if it has : # [ ] { } & * ! | > % @"
     )
-    return error("yaml-syntax", place, f"this is not YAML: {_worded(source, stop.problem)}", hint)
+    found = _at(stop, f"this is not YAML: {_worded(source, stop.problem)}", hint)
+    return error("yaml-syntax", _place(stop, file, found), found.message, found.hint)
+
+
+def _place(stop: _Stop, file: str, found: _Finding) -> Place:
+    """The place of a finding; the end of the text when the parser stopped behind it."""
+    line = min(found.line, len(stop.lines) - 1)
+    width = len(stop.lines[line])
+    start = min(found.start, width) if line == found.line else width
+    end = max(found.end, start + 1) if line == found.line else start + 1
+    return Place(file, line + 1, start + 1, line + 1, end + 1)
 
 
 def braces(source: str, place: Place) -> Diagnostic:
@@ -171,9 +183,9 @@ def _unclosed_quote(stop: _Stop) -> _Finding | None:
     if "quoted scalar" not in stop.context or not ("end of stream" in stop.problem or "document" in stop.problem):
         return None
     line, column = stop.context_line, stop.context_column
-    quote = stop.lines[line][column : column + 1]
+    quote = stop.line_at(line)[column : column + 1]
     hint = f"put a {quote} at the end of the text; an apostrophe inside '...' is written twice: 'it''s'"
-    return _Finding("this quote is never closed", hint, line, column, len(stop.lines[line]))
+    return _Finding("this quote is never closed", hint, line, column, len(stop.line_at(line)))
 
 
 def _escape(stop: _Stop) -> _Finding | None:
@@ -210,7 +222,9 @@ def _bad_start(stop: _Stop) -> _Finding | None:
 def _inside_brackets(stop: _Stop) -> _Finding | None:
     if "flow" not in stop.context:
         return None
-    opening = stop.lines[stop.context_line][stop.context_column : stop.context_column + 1]
+    if not stop.text[stop.column :].strip() and stop.context_line == stop.line:
+        return _unclosed_bracket(stop)
+    opening = stop.line_at(stop.context_line)[stop.context_column : stop.context_column + 1]
     before = stop.text[: stop.column].rstrip()[-1:]
     if stop.line == stop.context_line and stop.letter in ("[", "{", "]", "}"):
         hint = 'put each text that has brackets in quotes, e.g. ["printer [is] offline", scanner]'
@@ -223,6 +237,17 @@ def _inside_brackets(stop: _Stop) -> _Finding | None:
         return _at(stop, "a colon stands here where a comma is expected", "put the text in quotes if it has a colon")
     hint = f"put a {closing} at the end; texts with brackets, commas or colons inside must be in quotes"
     return _Finding(f"this {opening} is never closed", hint, line, column, column + 1)
+
+
+def _unclosed_bracket(stop: _Stop) -> _Finding | None:
+    """The text ends where something should follow an opening bracket."""
+    last = stop.above() if not stop.text.strip() else stop.line
+    text = stop.line_at(last) if last is not None else ""
+    column = max(text.rfind("["), text.rfind("{"))
+    if last is None or column < 0:
+        return None
+    closing = "]" if text[column] == "[" else "}"
+    return _Finding(f"this {text[column]} is never closed", f"put a {closing} at the end", last, column, column + 1)
 
 
 def _more_after_value(stop: _Stop) -> _Finding | None:
@@ -257,7 +282,10 @@ def _after_quote(stop: _Stop) -> _Finding | None:
     else:
         hint = "use single quotes around a text that has double ones: 'press \"OK\"'"
     return _at(
-        stop, f"the quoted text ends at the {before} before this, and more follows", hint, len(stop.text) - column
+        stop,
+        f"the quoted text ends at the {before} before this, and more follows",
+        hint,
+        len(stop.text.rstrip()) - stop.column,
     )
 
 
