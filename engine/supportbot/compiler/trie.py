@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from supportbot.compiler.patterns import Beginning, Capture, Element, Gap, Group, ListName, Word
@@ -60,6 +60,8 @@ class TrieBuilder:
             node.patterns = tuple(dict.fromkeys(patterns))
         for node, symbols in self._symbol_ends.items():
             node.symbols = tuple(dict.fromkeys(symbols))
+        for node in _nodes(self.root):
+            node.plain = not (node.patterns or node.symbols or node.gap or node.captures)
         return self.root
 
     def vocabulary(self) -> dict[str, tuple[Symbol, ...]]:
@@ -134,6 +136,17 @@ class TrieBuilder:
                     following = node.edges[item] = Node()
                 node = following
         ends.setdefault(node, []).append(number)
+
+
+def _nodes(root: Node) -> Iterator[Node]:
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting.extend(node.edges.values())
+        waiting.extend(following for _, _, following in node.captures)
+        if node.gap is not None:
+            waiting.append(node.gap)
 
 
 def _capture_edge(node: Node, capture: Capture) -> Node:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache, partial
 
 from supportbot.decision.decide import known_session
 from supportbot.decision.draft import Draft
@@ -138,7 +139,7 @@ def _reply(
     now: datetime,
 ) -> tuple[Reply, Session]:
     draft = Draft(bot, session, _no_message(session, now), now)
-    scope = draft.scope(values)
+    scope = cache(partial(draft.scope, values))  # most texts are plain and need none
     said: list[Suggested] = []
     variants = dict(session.variants)
     handoff: Handing | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from datetime import datetime
 
@@ -33,7 +34,7 @@ class Draft:
 
     def __init__(self, bot: Bot, session: Session, message: Message, now: datetime) -> None:
         self.bot = bot
-        self.session = session
+        self.session = _own_copy(session)
         self.message = message
         self.now = now
         self.outputs: list[Output] = []
@@ -44,7 +45,9 @@ class Draft:
         return scope_of(self.bot, self.session, self.now, result)
 
     def change(self, **fields: object) -> None:
-        self.session = replace(self.session, **fields)  # type: ignore[arg-type]
+        """Set fields of the draft's own session; nobody else sees it before the turn is decided."""
+        for name, value in fields.items():
+            object.__setattr__(self.session, name, value)
 
     def remember(self, values: Mapping[str, SlotValue]) -> None:
         if values:
@@ -177,6 +180,17 @@ class Draft:
             self.remember(state.values)
             self.change(form=None)
             self.run(self.bot.forms[state.form].done)
+
+
+_FIELDS = tuple(field.name for field in dataclass_fields(Session))
+
+
+def _own_copy(session: Session) -> Session:
+    """A copy that the draft may fill in place: a new record for each small change costs more than the matching."""
+    copy = Session.__new__(Session)
+    for name in _FIELDS:
+        object.__setattr__(copy, name, getattr(session, name))
+    return copy
 
 
 def way_out(bot: Bot, state: str, trigger: str, scope: Callable[[], Scope]) -> Transition | None:

@@ -16,6 +16,8 @@ from supportbot.model.text import folded, tokens
 
 GAP_WORDS = 3
 TEXT_WORDS = 12  # the most a {slot:text} takes
+STRANGERS = 20_000  # unknown words that are remembered
+STRANGER_LETTERS = 32
 MANY_STEPS = 500  # of one start position, before steps are compared to be taken once
 
 Captures = tuple[tuple[str, SlotValue], ...]
@@ -44,30 +46,42 @@ class Found:
 def find(index: Index, text: str, reading: Reading) -> Found:
     """Match every pattern of the bot against a text."""
     words = tokens(text)
-    symbols, corrections = _symbols(index, words)
-    search = _Search(index, words, symbols, corrections, text, reading)
+    rows, corrections = _symbols(index, words)
+    search = _Search(index, words, rows, corrections, text, reading)
     search.run()
     if index.regexes:
         _find_regexes(index, text, search.best)
     return Found(text, words, corrections, search.best, _held(index, search.best))
 
 
-def _symbols(index: Index, words: tuple[str, ...]) -> tuple[list[list[tuple[Symbol, int]]], dict[int, str]]:
-    """Per position, the symbols that begin there with the position after them."""
-    known = index.vocabulary
+def _symbols(index: Index, words: tuple[str, ...]) -> tuple[list[tuple[Symbol, ...]], dict[int, str]]:
+    """Per position, the symbols of its one word; and the words that were taken for others."""
+    known, strangers = index.vocabulary, index.strangers
     corrections: dict[int, str] = {}
-    rows: list[list[tuple[Symbol, int]]] = []
+    rows: list[tuple[Symbol, ...]] = []
     for at, word in enumerate(words):
         found = known.get(word)
         if found is None:
-            found = _beginnings(index, word)
-            if not found and index.deletions:
-                corrected = correct(index, word)
-                if corrected is not None:
-                    corrections[at] = corrected
-                    found = known[corrected]
-        rows.append([(symbol, at + 1) for symbol in found])
+            found, corrected = strangers.get(word) or _stranger(index, word)
+            if corrected is not None:
+                corrections[at] = corrected
+        rows.append(found)
     return rows, corrections
+
+
+def _stranger(index: Index, word: str) -> tuple[tuple[Symbol, ...], str | None]:
+    """The symbols of a word that no rule knows, and the known word it stands for."""
+    corrected = None
+    found = _beginnings(index, word)
+    if not found and index.deletions:
+        corrected = correct(index, word)
+        if corrected is not None:
+            found = index.vocabulary[corrected]
+    if len(word) <= STRANGER_LETTERS:
+        if len(index.strangers) >= STRANGERS:
+            index.strangers.clear()
+        index.strangers[word] = (found, corrected)
+    return found, corrected
 
 
 def _beginnings(index: Index, word: str) -> tuple[Symbol, ...]:
@@ -84,20 +98,21 @@ def _beginnings(index: Index, word: str) -> tuple[Symbol, ...]:
 class _Search:
     """One walk. Positions go from right to left, so that what a list may take later is known."""
 
-    __slots__ = ("best", "corrections", "index", "reading", "symbols", "text", "values", "words")
+    __slots__ = ("best", "corrections", "index", "lists", "reading", "rows", "text", "values", "words")
 
     def __init__(
         self,
         index: Index,
         words: tuple[str, ...],
-        symbols: list[list[tuple[Symbol, int]]],
+        rows: list[tuple[Symbol, ...]],
         corrections: dict[int, str],
         text: str,
         reading: Reading,
     ) -> None:
         self.index = index
         self.words = words
-        self.symbols = symbols
+        self.rows = rows  # symbols of the single word at a position
+        self.lists: list[list[tuple[int, int]]] = [[] for _ in words]  # lists found there, with the position after
         self.corrections = corrections
         self.text = text
         self.reading = reading
@@ -107,18 +122,34 @@ class _Search:
     def run(self) -> None:
         root = self.index.root
         edges = root.edges
-        for start in range(len(self.words) - 1, -1, -1):
-            for symbol, end in self.symbols[start]:  # grows while lists are found that begin here
+        rows, lists = self.rows, self.lists
+        for start in range(len(rows) - 1, -1, -1):
+            after = start + 1
+            for symbol in rows[start]:
                 node = edges.get(symbol)
-                if node is not None:
+                if node is not None and not (node.plain and self._stuck(node, after)):
+                    self._follow(node, start, after)
+            for found, end in lists[start]:  # grows while lists are found that begin here
+                node = edges.get(found)
+                if node is not None and not (node.plain and self._stuck(node, end)):
                     self._follow(node, start, end)
             if root.captures:
                 for node, end, captures in self._captured(root, start, ()):
                     self._follow(node, start, end, captures)
 
+    def _stuck(self, node: Node, at: int) -> bool:
+        """Whether a plain node has no edge for what comes next: most walks end after one word."""
+        if at == len(self.rows):
+            return True
+        edges = node.edges
+        for symbol in self.rows[at]:
+            if symbol in edges:
+                return False
+        return not self.lists[at]
+
     def _follow(self, node: Node, start: int, end: int, captures: Captures = ()) -> None:
         count = len(self.words)
-        symbols = self.symbols
+        rows, lists = self.rows, self.lists
         stack: list[tuple[Node, int, int, Captures]] = [(node, end, end - start, captures)]
         taken: set[tuple[int, int, int]] | None = None
         steps = 0
@@ -132,16 +163,20 @@ class _Search:
                     continue
                 taken.add(step)
             for found in node.symbols:
-                if (found, at) not in symbols[start]:
-                    symbols[start].append((found, at))
+                if (found, at) not in lists[start]:
+                    lists[start].append((found, at))
             for pattern in node.patterns:
                 self._keep(pattern, start, at, matched, captures)
             if at == count:
                 continue
             edges = node.edges
             if edges:
-                for symbol, after in symbols[at]:
+                for symbol in rows[at]:
                     following = edges.get(symbol)
+                    if following is not None:
+                        stack.append((following, at + 1, matched + 1, captures))
+                for found, after in lists[at]:
+                    following = edges.get(found)
                     if following is not None:
                         stack.append((following, after, matched + after - at, captures))
             if node.gap is not None:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from zlib import crc32
 
 from supportbot.decision.render import Scope, render
-from supportbot.model.bot import Bot, Response, Wording
+from supportbot.model.bot import Bot, Response, Template, Wording
 from supportbot.model.decision import Suggested
 from supportbot.model.session import Session
 
 
-def word(bot: Bot, session: Session, response_id: str, scope: Scope) -> tuple[Suggested, int]:
+def word(bot: Bot, session: Session, response_id: str, scope: Callable[[], Scope]) -> tuple[Suggested, int]:
     """The text and suggestions of a response for this conversation, and which variant it is.
 
     Variants take turns from a start that the session id fixes: repeatable, and never the same twice in a row.
     """
     wording = _wording(bot, bot.responses[response_id], session)
     variant = _variant(session, response_id, len(wording.variants))
-    text = render(wording.variants[variant], scope)
-    suggestions = tuple(label for template in wording.suggestions if (label := render(template, scope)))
+    text = _rendered(wording.variants[variant], scope)
+    suggestions = tuple(label for template in wording.suggestions if (label := _rendered(template, scope)))
     return Suggested(text, suggestions, response_id), variant
+
+
+def _rendered(template: Template, scope: Callable[[], Scope]) -> str:
+    return template.source if template.literal else render(template, scope())
 
 
 def _wording(bot: Bot, response: Response, session: Session) -> Wording:

@@ -20,7 +20,7 @@ Role = Literal["any", "all", "none"]
 class Node:
     """A trie node. Filled by the compiler, never changed afterwards."""
 
-    __slots__ = ("captures", "edges", "gap", "patterns", "symbols")
+    __slots__ = ("captures", "edges", "gap", "patterns", "plain", "symbols")
 
     def __init__(self) -> None:
         self.edges: dict[Symbol, Node] = {}
@@ -28,6 +28,7 @@ class Node:
         self.captures: tuple[tuple[str, str, Node], ...] = ()  # (slot, type, then)
         self.patterns: tuple[int, ...] = ()  # patterns that end here
         self.symbols: tuple[int, ...] = ()  # lists and groups that end here
+        self.plain = False  # nothing but edges: a walk that finds no edge for the next word is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +89,6 @@ class Index:
     ignored: frozenset[str] = frozenset()  # never taken for a typing mistake
     regexes: tuple[tuple[int, str], ...] = ()
     symbol_names: Mapping[int, str] = field(default_factory=dict)
+    # Words met that no rule knows -> their symbols and the known word they were taken for. A memo of a
+    # pure function, bounded: the unknown words of a language repeat.
+    strangers: dict[str, tuple[tuple[Symbol, ...], str | None]] = field(default_factory=dict, compare=False, repr=False)

@@ -1,0 +1,86 @@
+"""Cost of one decided message, stage by stage, against the number of rules and against bare ahocorasick_rs.
+
+python benchmarks/decide.py            about a minute; compares everything in one run
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from world import generated_bot, messages
+
+from supportbot.decision import conclude, decide, start_session
+from supportbot.decision.entities import Reading
+from supportbot.decision.matcher import find
+from supportbot.model.bot import Bot
+from supportbot.model.session import Message, Turn
+from supportbot.model.text import tokens
+
+NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
+ROUNDS = 7
+
+
+def per_item(work: Callable[[str], object], items: Sequence[str]) -> float:
+    """Microseconds of CPU an item: the median of several rounds."""
+    rounds = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        for item in items:
+            work(item)
+        rounds.append((time.process_time() - start) / len(items) * 1e6)
+    return statistics.median(rounds)
+
+
+def stages(bot: Bot, pool: list[str], count: int = 1500) -> dict[str, float]:
+    texts = messages(pool, count)
+    reading = Reading(NOW)
+    session = start_session(bot, "s", NOW)
+
+    def turn(text: str) -> Turn:
+        return Turn(session, Message("m", "s", text, "chat", NOW), NOW)
+
+    def whole(text: str) -> object:
+        return decide(bot, turn(text))
+
+    def concluded(text: str) -> object:
+        now = turn(text)
+        return conclude(bot, now, decide(bot, now), ())
+
+    return {
+        "normalise": per_item(tokens, texts),
+        "find": per_item(lambda text: find(bot.index, text, reading), texts),
+        "decide": per_item(whole, texts),
+        "decide + conclude": per_item(concluded, texts),
+    }
+
+
+def bare_ahocorasick(pool: list[str], count: int = 1500) -> float:
+    import ahocorasick_rs
+
+    automaton = ahocorasick_rs.AhoCorasick(pool, implementation=ahocorasick_rs.Implementation.ContiguousNFA)
+    return per_item(lambda text: automaton.find_matches_as_indexes(text, overlapping=True), messages(pool, count))
+
+
+def main() -> None:
+    rows: dict[int, dict[str, float]] = {}
+    for rules in (20, 1_000, 10_000, 20_000):
+        bot, pool = generated_bot(rules, 5)
+        rows[len(pool)] = stages(bot, pool) | {"ahocorasick_rs": bare_ahocorasick(pool)}
+        shown = "  ".join(f"{name} {value:6.1f}" for name, value in rows[len(pool)].items())
+        print(f"{rules:6d} rules {len(pool):7d} phrases   {shown}   (microseconds a message)")
+    small, large = rows[min(rows)], rows[max(rows)]
+    print(f"decide, {max(rows)} against {min(rows)} phrases: {large['decide'] / small['decide']:.2f} times (at most 4)")
+    ten = rows[50_000]
+    print(
+        f"decide at 10,000 rules against bare ahocorasick_rs: {ten['decide'] / ten['ahocorasick_rs']:.2f} times (at most 8)"
+    )
+
+
+if __name__ == "__main__":
+    main()
