@@ -1,0 +1,188 @@
+"""The model adapter against a real server, through litellm's own client: whatever it does, an answer in time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from tests.adapters.openai_server import OpenAIServer
+
+from supportbot.adapters.answer_text import clean
+from supportbot.adapters.litellm_model import LiteLLMModel
+from supportbot.model.bot import ModelSettings
+from supportbot.runtime.ports import ChatMessage, ModelAnswer
+
+ROOT = Path(__file__).parents[2]
+KEY = "sk-canary-0123456789abcdef"
+PROMPT = (ChatMessage("system", "Be brief."), ChatMessage("user", "my printer is offline"))
+
+
+def settings(**changes: object) -> ModelSettings:
+    values: dict[str, object] = {
+        "model": "${MODEL:-openai/test}",
+        "fallbacks": (),
+        "api_base": "${BASE}",
+        "deadline": 20.0,
+        "attempts": 1,
+        "max_tokens": 50,
+        "prompt_tokens": 1000,
+        "temperature": 0.2,
+        "history": 4,
+        "system": None,
+        "answered": (),
+        "unavailable": (),
+        "requests": {},
+    }
+    return ModelSettings(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def ask(server: OpenAIServer, environment: Mapping[str, str] | None = None, **changes: object) -> ModelAnswer:
+    """One question. litellm is imported before the deadline begins, as ``serve`` does it."""
+
+    async def asked() -> ModelAnswer:
+        async with server.running():
+            model = LiteLLMModel(
+                settings(**changes), {"BASE": server.base, "OPENAI_API_KEY": KEY, **(environment or {})}
+            )
+            try:
+                await model.warm()
+                return await model.answer(PROMPT)
+            finally:
+                await model.close()
+
+    return asyncio.run(asked())
+
+
+def test_an_answer_comes_with_its_model_and_tokens() -> None:
+    server = OpenAIServer("ok")
+    answer = ask(server)
+    assert answer == ModelAnswer("Restart the printer.", "openai/test", 12, 5, "")
+    assert server.asked[0]["messages"] == [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "my printer is offline"},
+    ]
+    assert (server.asked[0]["max_tokens"], server.asked[0]["temperature"]) == (50, 0.2)
+    assert server.keys == [f"Bearer {KEY}"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "error"),
+    [
+        ("rate_limited", "rate_limited"),
+        ("broken", "failed"),
+        ("unauthorized", "failed"),
+        ("garbage", "failed"),
+        ("html", "failed"),
+        ("wrong_types", "failed"),
+        ("no_choices", "empty"),
+        ("null_content", "empty"),
+        ("blank", "empty"),
+    ],
+)
+def test_a_bad_answer_is_an_error_and_never_raises(mode: str, error: str) -> None:
+    answer = ask(OpenAIServer(mode))
+    assert (answer.error, answer.text) == (error, "")
+
+
+@pytest.mark.parametrize("mode", ["hang", "drip"])
+def test_a_body_that_never_ends_is_cut_off_at_the_deadline(mode: str) -> None:
+    answer = ask(OpenAIServer(mode), deadline=0.5)
+    assert answer.error == "timeout"
+
+
+def test_a_hanging_model_leaves_time_for_another_attempt() -> None:
+    server = OpenAIServer("hang", "ok")
+    assert ask(server, deadline=6.0, attempts=2).text == "Restart the printer."
+    assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize("mode", ["rate_limited", "broken"])
+def test_a_failure_that_may_pass_is_tried_again_by_us_alone(mode: str) -> None:
+    server = OpenAIServer(mode, mode, "ok")
+    assert ask(server, attempts=2).error != ""
+    assert len(server.asked) == 2, "litellm must not retry on top"
+    assert ask(OpenAIServer(mode, "ok"), attempts=2).text == "Restart the printer."
+
+
+def test_a_wrong_key_is_not_tried_again_but_the_fallback_is() -> None:
+    server = OpenAIServer("unauthorized", "ok")
+    answer = ask(server, attempts=3, fallbacks=("openai/second",))
+    assert (answer.text, answer.model) == ("Restart the printer.", "openai/second")
+    assert [body["model"] for body in server.asked] == ["test", "second"]
+
+
+def test_fallbacks_are_asked_in_their_order() -> None:
+    server = OpenAIServer("broken")
+    ask(server, attempts=2, fallbacks=("openai/second", "openai/third"))
+    assert [body["model"] for body in server.asked] == ["test", "test", "second", "second", "third", "third"]
+
+
+def test_a_key_in_an_error_stays_out_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        ask(OpenAIServer("unauthorized"))
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith(("supportbot", "LiteLLM"))]
+    assert any("AuthenticationError" in line for line in ours)
+    assert not any(KEY in line for line in ours)
+
+
+def test_an_endless_answer_is_cut_at_a_word() -> None:
+    text = ask(OpenAIServer("huge"), max_tokens=10).text
+    assert len(text) <= 60
+    assert text.endswith("word…")
+
+
+def test_control_and_direction_characters_are_taken_out() -> None:
+    assert ask(OpenAIServer("tricky")).text == "Go on[31m now\nplease !"
+
+
+def test_joiners_of_emoji_and_scripts_stay() -> None:
+    assert clean("a \u200d👩\u200d💻 نمی\u200cخواهم", 100) == "a \u200d👩\u200d💻 نمی\u200cخواهم"
+
+
+def test_nobody_listens() -> None:
+    async def asked() -> ModelAnswer:
+        async with OpenAIServer().running() as server:
+            base = server.base
+        model = LiteLLMModel(settings(deadline=5.0), {"BASE": base, "OPENAI_API_KEY": KEY})
+        try:
+            await model.warm()
+            return await model.answer(PROMPT)
+        finally:
+            await model.close()
+
+    assert asyncio.run(asked()).error == "failed"
+
+
+def test_without_a_model_nothing_is_imported_and_the_answer_is_off() -> None:
+    program = (
+        "import asyncio, sys\n"
+        "from tests.adapters.test_litellm_model import LiteLLMModel, PROMPT, settings\n"
+        "model = LiteLLMModel(settings(model='${SUPPORTBOT_LLM_MODEL:-}'), {})\n"
+        "print(model.configured, asyncio.run(model.answer(PROMPT)).error, 'litellm' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["False", "off", "False"]
+
+
+def test_a_model_that_names_a_missing_variable_is_off() -> None:
+    model = LiteLLMModel(settings(model="${NOT_SET}", fallbacks=("openai/second",)), {})
+    assert not model.configured
+    assert asyncio.run(model.answer(PROMPT)).error == "off"
+    asyncio.run(model.close())
+
+
+def test_many_questions_at_once_import_litellm_once_and_all_get_an_answer() -> None:
+    async def asked() -> list[ModelAnswer]:
+        async with OpenAIServer("ok").running() as server:
+            model = LiteLLMModel(settings(), {"BASE": server.base, "OPENAI_API_KEY": KEY})
+            try:
+                return await asyncio.gather(*(model.answer(PROMPT) for _ in range(10)))
+            finally:
+                await model.close()
+
+    assert [answer.text for answer in asyncio.run(asked())] == ["Restart the printer."] * 10
