@@ -13,7 +13,7 @@ from supportbot.cli.environment import environment_of
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import bot_argument, color_option, paint_of
 from supportbot.cli.talk import YOU, Talk, show_reply, show_trace, show_why
-from supportbot.cli.terminal import Paint
+from supportbot.cli.terminal import Paint, say
 from supportbot.compiler.quantities import seconds as seconds_of
 
 HELP = "/wait 31m lets time pass, /trace shows why, /reset begins again, /quit ends (Ctrl+D as well)"
@@ -37,8 +37,8 @@ def command(context: click.Context, bot_dir: Path | None, trace: bool) -> None:
 async def converse(talk: Talk, paint: Paint, trace: bool) -> None:
     """Read lines and answer them until the input ends."""
     loop = Loop(talk, paint, trace)
-    click.echo(paint.faint(HELP))
-    click.echo(show_reply((await talk.greet()).reply, paint))
+    say(paint.faint(HELP))
+    say(show_reply((await talk.greet()).reply, paint))
     try:
         while (line := await asyncio.to_thread(_read_line, paint)) is not None:
             if line.strip() and not await loop.take(line.strip()):
@@ -52,10 +52,10 @@ def _read_line(paint: Paint) -> str | None:
     try:
         line = input(f"\n{YOU}")
     except EOFError:
-        click.echo("")
+        say("")
         return None
     if not sys.stdin.isatty():
-        click.echo(paint.strong(line))
+        say(paint.strong(line))
     return line
 
 
@@ -74,34 +74,34 @@ class Loop:
             return False
         if word == "/reset":
             await self.talk.reset()
-            click.echo(self.paint.faint("a new conversation"))
-            click.echo(show_reply((await self.talk.greet()).reply, self.paint))
+            say(self.paint.faint("a new conversation"))
+            say(show_reply((await self.talk.greet()).reply, self.paint))
         elif word == "/wait":
             await self._wait(rest.strip())
         elif word == "/trace":
             self.trace = not self.trace
-            click.echo(self.paint.faint(f"trace {'on' if self.trace else 'off'}"))
+            say(self.paint.faint(f"trace {'on' if self.trace else 'off'}"))
         elif word.startswith("/"):
-            click.echo(self.paint.faint(HELP))
+            say(self.paint.faint(HELP))
         else:
             await self._say(line)
         return True
 
     async def _say(self, text: str) -> None:
         result, seconds = await self.talk.say(text)
-        click.echo(show_reply(result.reply, self.paint))
+        say(show_reply(result.reply, self.paint))
         if result.decision is not None:
             before = result.record.state if result.record else ""
-            click.echo(show_why(result.decision, before, result.session.state, seconds, self.paint))
+            say(show_why(result.decision, before, result.session.state, seconds, self.paint))
             if self.trace:
-                click.echo(show_trace(result, self.paint))
+                say(show_trace(result, self.paint))
 
     async def _wait(self, text: str) -> None:
         seconds = seconds_of(text)
         if seconds is None:
-            click.echo(self.paint.faint("say how long: /wait 31m, /wait 90s, /wait 2h"))
+            say(self.paint.faint("say how long: /wait 31m, /wait 90s, /wait 2h"))
             return
         result = await self.talk.wait(seconds)
-        click.echo(self.paint.faint(f"{text} later"))
+        say(self.paint.faint(f"{text} later"))
         if result is not None:
-            click.echo(show_reply(result.reply, self.paint))
+            say(show_reply(result.reply, self.paint))

@@ -19,15 +19,15 @@ def report(problem: BaseException, arguments: Sequence[str]) -> str:
     """A text to paste into a bug report. Values of arguments and of private variables are left out."""
     lines = [
         "supportbot has a bug: this should not have happened, and it is not your bot's fault.",
-        "Please report it with the text below; it holds no secrets and no messages.",
+        "Please report it with the text below; secrets were taken out.",
         "",
         f"supportbot {__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}",
         f"command: {_command(arguments)}",
         "",
         *_frames(problem),
-        without_secrets(f"{type(problem).__name__}: {problem}", os.environ),
+        f"{type(problem).__name__}: {problem}",
     ]
-    return "\n".join(lines)
+    return without_secrets("\n".join(lines), os.environ)
 
 
 def _command(arguments: Sequence[str]) -> str:
@@ -48,7 +48,8 @@ def _frames(problem: BaseException) -> list[str]:
 def _short_path(filename: str) -> str:
     """The path inside the package or the library, without the folders of this machine."""
     path = Path(filename)
-    for base in (PACKAGE.parent, *(Path(entry) for entry in sys.path if entry)):
+    bases = [PACKAGE.parent, *(Path(entry) for entry in sys.path if entry)]
+    for base in sorted(bases, key=lambda item: -len(item.parts)):
         if path.is_relative_to(base):
             return path.relative_to(base).as_posix()
     return path.name

@@ -7,6 +7,7 @@ own to where it leads; lines may cross lines, but never words.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -15,7 +16,8 @@ from supportbot.cli.ways import ANY, STAY, Way, ways_of
 from supportbot.model.bot import Graph, State
 
 LINE = 20  # height of one label
-LETTER = 6.9  # width of a letter at 12 px
+LETTER = 7.3  # width of a letter of a label at 12 px
+NAME_LETTER = 7.9  # and of a title at 13 px, bold
 GAP = 22  # between two states
 PAD = 12
 LANE = 16  # between two vertical lines
@@ -57,11 +59,12 @@ def draw_svg(graph: Graph, title: str) -> str:
     ways = ways_of(graph)
     rows = _rows(graph, ways)
     left = MARGIN + _widest(way.label for row in rows for way in row.entering) + ARROW
-    box = max(_widest(row.state.title for row in rows), _widest(row.state.id for row in rows), 120) + 2 * PAD
+    names = _widest((row.state.title or row.state.id for row in rows), NAME_LETTER)
+    box = max(names, _widest(row.state.id for row in rows), 120) + 2 * PAD
     right = left + box
-    labels_end = right + 14 + _widest(way.label for row in rows for way in row.leaving)
+    labels_end = right + 14 + _widest(_leaving_label(way) for row in rows for way in row.leaving)
     lanes = _lanes(rows)
-    total_width = max(labels_end + 12 + LANE * (len(lanes) + 1), _widest([title]) * 1.6, 560) + MARGIN
+    total_width = max(labels_end + 12 + LANE * (len(lanes) + 1), _widest([title], 11), 560) + MARGIN
     notes = _notes(ways)
     bottom = rows[-1].y + rows[-1].height if rows else TOP
     height = bottom + 34 + LINE * len(notes)
@@ -87,8 +90,8 @@ def _text(text: str) -> str:
     return escape(safe(text))
 
 
-def _widest(texts: object) -> float:
-    return max((width(str(text)) * LETTER for text in texts), default=0.0)  # type: ignore[attr-defined]
+def _widest(texts: Iterable[str], letter: float = LETTER) -> float:
+    return max((width(text) * letter for text in texts), default=0.0)
 
 
 def _subtitle(graph: Graph) -> str:
@@ -116,9 +119,9 @@ def _lanes(rows: list[Row]) -> dict[tuple[str, str], int]:
 
 
 def _notes(ways: list[Way]) -> list[str]:
-    notes = ["thick frame: the conversation begins here    double frame: it ends here"]
+    notes = ["thick frame: the conversation begins here · double frame: it ends here"]
     if any(way.source == ANY for way in ways):
-        notes.append("from the left: possible in every state that is not final    [..]: only while this holds")
+        notes.append("from the left: possible in every state that is not final · [..]: only while this holds")
     staying = [way.label for way in ways if way.source == ANY and way.dest == STAY]
     if staying:
         notes.append("possible anywhere without leaving the state: " + ", ".join(staying))
@@ -176,7 +179,7 @@ def _leaving(
         target = by_id.get(way.dest)
         if target is None:
             continue
-        start = right + 20 + width(_leaving_label(way)) * LETTER * 1.06
+        start = right + 20 + width(_leaving_label(way)) * LETTER
         lane = labels_end + 16 + LANE * lanes[row.state.id, way.dest]
         up = target.middle < row.middle
         end = target.y + target.height - 7 if up else target.y + 7

@@ -15,7 +15,7 @@ from supportbot.adapters.clock import SystemClock
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import color_option, format_option, paint_of
 from supportbot.cli.output import to_json
-from supportbot.cli.terminal import Paint, safe
+from supportbot.cli.terminal import Paint, put, safe, say
 from supportbot.decision.conclude import start_session
 from supportbot.decision.explain import explain
 from supportbot.diagnostics import did_you_mean
@@ -76,9 +76,9 @@ def command(
     for number, question in enumerate(questions):
         answer = answer_of(bot, question, now, why_not)
         if as_json:
-            click.echo(to_json(printed(answer), indent=2 if source is None else None))
+            put(to_json(printed(answer), indent=2 if source is None else None))
         else:
-            click.echo(("\n" if number else "") + show(answer, paint))
+            say(("\n" if number else "") + show(answer, paint))
 
 
 def answer_of(bot: Bot, question: Question, now: datetime, why_not: str | None = None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import click
 from supportbot.cli.drawing import draw_svg
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import bot_argument, color_option, format_option
+from supportbot.cli.terminal import put
 from supportbot.cli.ways import ANY, STAY, Way, ways_of
 from supportbot.model.bot import Graph
 
@@ -25,11 +26,11 @@ def command(bot_dir: Path | None, style: str) -> None:
     """Draw the states of the bot: Mermaid (for Markdown), Graphviz, or a picture of its own."""
     bot, _root = working_bot(bot_dir)
     if style == "svg":
-        click.echo(draw_svg(bot.graph, bot.settings.name))
+        put(draw_svg(bot.graph, bot.settings.name))
     elif style == "dot":
-        click.echo(dot(bot.graph, bot.settings.name))
+        put(dot(bot.graph, bot.settings.name))
     else:
-        click.echo(mermaid(bot.graph))
+        put(mermaid(bot.graph))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import click
 
 from supportbot import __version__
 from supportbot.cli.options import color_option, paint_of
+from supportbot.cli.terminal import say
 from supportbot.errors import UsageError
 from supportbot.resources import PACKAGE, schemas, starter_bot
 
@@ -43,10 +44,10 @@ def command(context: click.Context, folder: Path, force: bool) -> None:
     """
     written = write_bot(folder, force)
     paint = paint_of(context)
-    click.echo(f"{paint.good('made')} {folder}: {written} files")
+    say(f"{paint.good('made')} {folder}: {written} files")
     enter = f"cd {folder}" if folder.resolve() != Path.cwd() else ""
     for line in filter(None, (enter, "supportbot validate", "supportbot test", "supportbot chat --trace")):
-        click.echo(f"  {paint.strong(line)}")
+        say(f"  {paint.strong(line)}")
 
 
 def write_bot(folder: Path, force: bool = False) -> int:

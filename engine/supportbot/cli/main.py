@@ -7,6 +7,7 @@ Verbs are imported when they are called, so that ``--help`` and ``--version`` im
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -15,11 +16,12 @@ import click
 
 from supportbot import __version__
 from supportbot.cli.options import BrokenFolder, color_option
-from supportbot.cli.terminal import Paint, color_wanted, prepare_streams, safe
+from supportbot.cli.terminal import Paint, color_wanted, prepare_streams, safe, say
 from supportbot.diagnostics import did_you_mean
 from supportbot.errors import BrokenBot, SupportbotError
 
 FINE, FINDINGS, USAGE, INTERNAL, INTERRUPTED = 0, 1, 2, 3, 130
+SHOWN_FINDINGS = 10  # of a bot that some other verb than validate needs whole
 
 VERBS: dict[str, str] = {
     "demo": "Try the built-in bot for IT support: no key, no network.",
@@ -76,15 +78,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     choices: dict[str, str] = {}
     try:
-        result = supportbot.main(args=given, prog_name="supportbot", standalone_mode=False, obj=choices)
-        return result if isinstance(result, int) else FINE
+        return _invoke(given, choices)
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as problem:  # a wrong option, a file that cannot be read
         problem.show()
         return USAGE
     except (KeyboardInterrupt, click.Abort):
-        click.echo("", err=True)
+        say("", err=True)
         return INTERRUPTED
     except BrokenPipeError:  # the reader of our output went away, e.g. `| head`
         _silence_stdout()
@@ -92,27 +93,42 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenBot as broken:
         return _show_broken(broken, Paint(color_wanted(choices, sys.stderr)))
     except SupportbotError as problem:
-        click.echo(f"{Paint(color_wanted(choices, sys.stderr)).bad('error:')} {safe(str(problem))}", err=True)
+        say(f"{Paint(color_wanted(choices, sys.stderr)).bad('error:')} {safe(str(problem))}", err=True)
         return problem.exit_code
     except Exception as problem:
         from supportbot.cli.crash import report  # only a crash needs it
 
-        click.echo(report(problem, given), err=True)
+        say(report(problem, given), err=True)
         return INTERNAL
 
 
+def _invoke(given: list[str], choices: dict[str, str]) -> int:
+    """What click's own ``main`` does, less its exit codes: it answers 1 when the reader of a pipe went away."""
+    wanted = os.environ.get("_SUPPORTBOT_COMPLETE")  # the shell asks for completions
+    if wanted:
+        from click.shell_completion import shell_complete
+
+        return shell_complete(supportbot, {}, "supportbot", "_SUPPORTBOT_COMPLETE", wanted)
+    with supportbot.make_context("supportbot", given, obj=choices) as context:
+        result = supportbot.invoke(context)
+    sys.stdout.flush()
+    return result if isinstance(result, int) else FINE
+
+
 def _show_broken(broken: BrokenBot, paint: Paint) -> int:
-    from supportbot.cli.output import render_text  # only a broken bot needs it
+    from supportbot.cli.output import plural, render_text  # only a broken bot needs it
 
     root = broken.root if isinstance(broken, BrokenFolder) else None
-    click.echo(render_text(broken.diagnostics, root, paint), err=True)
+    shown = broken.diagnostics[:SHOWN_FINDINGS]
+    say(render_text(shown, root, paint), err=True)
+    more = len(broken.diagnostics) - len(shown)
+    also = f" and {more} more" if more else ""
+    say(f"\nthe bot has mistakes: {plural(len(shown), 'error')} above{also}; see `supportbot validate`", err=True)
     return FINDINGS
 
 
 def _silence_stdout() -> None:
     """Keep Python's own flush at exit from complaining about the closed pipe."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -20,6 +20,7 @@ from supportbot.cli.environment import environment_of
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import bot_argument, color_option
 from supportbot.cli.reloading import Watch
+from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
 from supportbot.errors import SettingsError, UsageError
 from supportbot.model.bot import Bot
@@ -52,7 +53,7 @@ def command(
     options = options_of(environment, host, port, reuse_port=workers > 1)
     logs.configure(environment.get("LOG_LEVEL") or ("WARNING" if path else "INFO"))
     for line in remarks(bot, environment):
-        click.echo(f"note: {line}", err=True)
+        say(f"note: {line}", err=True)
     if path is not None:
         return asyncio.run(_answer_once(bot, root, environment, options, path))
     if workers == 1:
@@ -60,7 +61,7 @@ def command(
         return 0
     if options.port == 0:
         raise UsageError("--workers needs a port of its own: name one with --port")
-    click.echo(f"{workers} processes listen on http://{options.host}:{options.port}")
+    say(f"{workers} processes listen on http://{options.host}:{options.port}")
     return run_workers(workers, lambda: asyncio.run(_serve(bot, root, environment, options, reload, None)))
 
 
@@ -147,10 +148,10 @@ async def _answer_once(bot: Bot, root: Path, environment: Mapping[str, str], opt
         answer = await get(create_app(wiring.conversations, options), path)
     finally:
         await wiring.close()
-    click.echo(answer.body.decode("utf-8", "replace"))
+    say(answer.body.decode("utf-8", "replace"))
     return 0 if answer.ok else 1
 
 
 def _announce(urls: Sequence[str]) -> None:
     for url in urls:
-        click.echo(f"listening on {url}    try it: {url}/widget    stop: Ctrl+C")
+        say(f"listening on {url}    try it: {url}/widget    stop: Ctrl+C")

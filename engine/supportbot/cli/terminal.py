@@ -108,6 +108,16 @@ def columns(default: int = 100) -> int:
     return shutil.get_terminal_size((default, 24)).columns if sys.stdout.isatty() else default
 
 
+def say(text: str = "", err: bool = False) -> None:
+    """Print for people. Colors were decided by then, so click must not take them out again."""
+    click.echo(text, err=err, color=True)
+
+
+def put(text: str) -> None:
+    """Print for programs: JSON and XML are UTF-8 wherever they go."""
+    click.echo(text.encode("utf-8"))
+
+
 def prepare_streams() -> None:
     """Never fail on a character that the terminal's encoding lacks: show its escape instead."""
     for stream in (sys.stdout, sys.stderr):

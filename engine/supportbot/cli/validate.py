@@ -14,6 +14,7 @@ from supportbot.cli.options import bot_argument, color_option, format_option, pa
 from supportbot.cli.output import counts, render_github, render_json, render_text, summary_line
 from supportbot.cli.sarif import render_sarif
 from supportbot.cli.summary import write_step_summary
+from supportbot.cli.terminal import put, say
 from supportbot.compiler.compile import load_bot
 from supportbot.config.folder import find_bot
 from supportbot.diagnostics import Diagnostic, in_order
@@ -39,16 +40,16 @@ def command(context: click.Context, bot_dir: Path | None, style: str | None, str
     chosen = style or ("github" if in_github_actions() else "text")
     paint = paint_of(context)
     if chosen == "json":
-        click.echo(render_json(findings, files))
+        put(render_json(findings, files))
     elif chosen == "sarif":
-        click.echo(render_sarif(findings, root))
+        put(render_sarif(findings, root))
     elif chosen == "junit":
-        click.echo(render_junit(diagnostics_as_cases(findings, strict), "supportbot validate"))
+        put(render_junit(diagnostics_as_cases(findings, strict), "supportbot validate"))
     else:
         body = render_github(findings, root) if chosen == "github" else render_text(findings, root, paint)
         if body:
-            click.echo(body + ("\n" if chosen == "text" else ""))
-        click.echo(summary_line(findings, files, time.perf_counter() - started, paint))
+            say(body + ("\n" if chosen == "text" else ""))
+        say(summary_line(findings, files, time.perf_counter() - started, paint))
         if chosen == "github":
             write_step_summary(findings, root)
     return exit_code(findings, strict)

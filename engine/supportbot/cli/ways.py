@@ -32,20 +32,17 @@ def ways_of(graph: Graph) -> list[Way]:
         dest = STAY if item.dest == item.source else item.dest
         sources.setdefault((item.trigger, dest, item.conditions), []).extend(_expanded(item, everywhere))
     ways: list[Way] = []
+    folded: set[Way] = set()
     for (trigger, dest, conditions), found in sources.items():
-        # A state's way to itself was folded into STAY above, so "everywhere" may lack the destination.
-        if len(everywhere) > 1 and everywhere - set(found) <= {dest}:
+        # A state's way to itself stands under STAY; "from everywhere" is whole with it.
+        own = {dest} & set(sources.get((trigger, STAY, conditions), ()))
+        if len(everywhere) > 1 and everywhere <= set(found) | own:
             ways.append(Way(ANY, dest, trigger, conditions))
+            folded |= {Way(state, STAY, trigger, conditions) for state in own}
         else:
             ways += [Way(source, dest, trigger, conditions) for source in dict.fromkeys(found)]
-    return _without_own_way(ways)
+    return [way for way in ways if way not in folded]
 
 
 def _expanded(item: Transition, everywhere: set[str]) -> list[str]:
     return sorted(everywhere) if item.source == "*" else [item.source]
-
-
-def _without_own_way(ways: list[Way]) -> list[Way]:
-    """Drop "stays" of one state where the same trigger leads there from anywhere: it says the same."""
-    led = {(way.dest, way.trigger, way.conditions) for way in ways if way.source == ANY}
-    return [way for way in ways if way.dest != STAY or (way.source, way.trigger, way.conditions) not in led]

@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-import click
-
+from supportbot.cli.terminal import say
 from supportbot.errors import UsageError
 
 TOO_SOON = 2.0  # seconds; a process that dies sooner will not live on the next time either
@@ -41,7 +40,7 @@ class _Workers:
             if began is None or self.stopping:
                 continue
             code = os.waitstatus_to_exitcode(status)
-            click.echo(f"note: a server process ended with code {code}", err=True)
+            say(f"note: a server process ended with code {code}", err=True)
             if time.monotonic() - began < TOO_SOON:
                 failed = True
                 self._pass_on(signal.SIGTERM, None)
@@ -63,7 +62,7 @@ class _Workers:
             self.work()
             code = 0
         except Exception as problem:
-            click.echo(f"error: {problem}", err=True)
+            say(f"error: {problem}", err=True)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
