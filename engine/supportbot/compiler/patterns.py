@@ -13,6 +13,7 @@ from supportbot.model.text import tokens
 CAPTURE_TYPES = ("text", "number", "email", "phone", "date", "time")
 MAX_DEPTH = 8
 _SPECIAL = "()[]|<>{}*?"
+_MARKS = frozenset(_SPECIAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,8 @@ class PhraseError(Exception):
 
 def parse_phrase(text: str) -> tuple[Element, ...]:
     """Parse a phrase; raises PhraseError at the first mistake."""
+    if _MARKS.isdisjoint(text):  # most phrases are words and nothing else
+        return tuple(Word(word) for word in tokens(text))
     parser = _Parser(text)
     elements = parser.sequence("")
     if parser.at < len(text):
