@@ -11,14 +11,14 @@ from typing import Any
 
 from aiohttp import web
 
-from supportbot.server.options import Limits
+from supportbot.server.options import ServerLimits
 from supportbot.server.problems import Problem
 
 JSON_TYPES = {"application/json"}
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-async def read_body(request: web.Request, limits: Limits) -> bytes:
+async def read_body(request: web.Request, limits: ServerLimits) -> bytes:
     """The raw body. Raises Problem: 415 encoded, 413 too large, 408 too slow, 400 broken."""
     if request.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
         raise Problem(415, "Compressed bodies are not read. Send the body without Content-Encoding.")
@@ -36,7 +36,7 @@ async def read_body(request: web.Request, limits: Limits) -> bytes:
         raise Problem(400, "The body ended before it was complete.") from failure
 
 
-def too_large(limits: Limits) -> Problem:
+def too_large(limits: ServerLimits) -> Problem:
     detail = f"The body is larger than {limits.body_bytes // 1024} KiB. Send a shorter message."
     return Problem(413, detail, {"Connection": "close"})
 
@@ -50,7 +50,7 @@ def require_json_type(request: web.Request) -> None:
         raise Problem(415, "Send the JSON in UTF-8.")
 
 
-def parse_object(body: bytes, limits: Limits) -> dict[str, Any]:
+def parse_object(body: bytes, limits: ServerLimits) -> dict[str, Any]:
     """The JSON object in ``body``. Raises Problem 400 for anything else."""
     if not body.strip():
         raise Problem(400, 'The body is empty. Send a JSON object such as {"message": "hello"}.')

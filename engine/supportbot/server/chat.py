@@ -11,9 +11,10 @@ from typing import Any
 
 from supportbot.model.decision import CallModel, Outcome, Suggested
 from supportbot.model.session import Message
+from supportbot.runtime.conversation import TurnResult
 from supportbot.server.bodies import clean, kind_of
 from supportbot.server.problems import Problem
-from supportbot.server.service import Turned, called_actions
+from supportbot.server.service import called_actions
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 RESERVED = "siq_"  # sessions of the SalesIQ channel: a web page must not walk into one
@@ -36,19 +37,19 @@ class ChatRequest:
         return Message(self.message_id, self.session_id, self.text, "chat", now, self.visitor)
 
 
-def parse(data: Mapping[str, Any], max_chars: int) -> ChatRequest:
-    """Read a request's JSON object. Raises Problem 400. Text beyond ``max_chars`` is left out."""
+def parse(data: Mapping[str, Any]) -> ChatRequest:
+    """Read a request's JSON object. Raises Problem 400."""
     if "message" not in data:
         raise Problem(400, 'The key "message" is missing. Send "" to begin a conversation.')
     return ChatRequest(
         session_id=_session_id(data.get("session_id")),
-        text=clean(_string(data["message"], "message"))[:max_chars].strip(),
+        text=clean(_string(data["message"], "message")).strip(),
         message_id=_message_id(data.get("message_id")),
         visitor=_visitor(data.get("visitor")),
     )
 
 
-def render(result: Turned, request_id: str) -> dict[str, object]:
+def render(result: TurnResult, request_id: str) -> dict[str, object]:
     return {
         "session_id": result.session.id,
         "replies": [_reply(part) for part in result.reply.texts],

@@ -25,6 +25,9 @@ REVISION: ContextVar[str] = ContextVar("revision", default="")
 
 CONTEXT = (("request_id", REQUEST_ID), ("session_id", SESSION_ID), ("revision", REVISION))
 
+# Facts with words of the bot's author or of ours, never a visitor's: masking would only garble them.
+OURS = frozenset({"handler", "kind", "category", "state", "next_state", "actions", "model", "urls", "method"})
+
 logger = logging.getLogger("supportbot.server")
 
 
@@ -77,7 +80,7 @@ def masked(value: Any) -> Any:
 
 def _facts(record: logging.LogRecord) -> dict[str, Any]:
     facts: Mapping[str, Any] = getattr(record, "facts", {})
-    return {key: masked(value) for key, value in facts.items()}
+    return {key: value if key in OURS else masked(value) for key, value in facts.items()}
 
 
 def _context() -> dict[str, str]:

@@ -30,7 +30,7 @@ class Secret:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ServerLimits:
     """Sizes in bytes, times in seconds.
 
     ``drain``: how long new requests are still taken after SIGTERM, while /readyz already says no.
@@ -69,7 +69,7 @@ class ServerOptions:
     admin_token: Secret = field(default_factory=Secret)
     loopback: bool | None = None
     reuse_port: bool = False
-    limits: Limits = field(default_factory=Limits)
+    limits: ServerLimits = field(default_factory=ServerLimits)
     texts: Texts = field(default_factory=Texts)
 
     @property

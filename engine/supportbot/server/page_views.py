@@ -33,7 +33,7 @@ class Page:
     content_type: str
     etag: str
 
-    async def __call__(self, request: web.Request) -> web.Response:
+    async def view(self, request: web.Request) -> web.Response:
         headers = {"Content-Security-Policy": WIDGET_POLICY, "Cache-Control": "no-cache", "ETag": f'"{self.etag}"'}
         if any(tag.value == self.etag for tag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
@@ -43,10 +43,10 @@ class Page:
 
 def widget_routes() -> list[web.RouteDef]:
     return [
-        web.get("/widget", _page("widget.html", "text/html")),
-        web.get("/widget/app.js", _page("widget.js", "text/javascript")),
-        web.get("/widget/style.css", _page("widget.css", "text/css")),
-        web.get("/widget/icon.svg", _page("icon.svg", "image/svg+xml")),
+        web.get("/widget", _page("widget.html", "text/html").view),
+        web.get("/widget/app.js", _page("widget.js", "text/javascript").view),
+        web.get("/widget/style.css", _page("widget.css", "text/css").view),
+        web.get("/widget/icon.svg", _page("icon.svg", "image/svg+xml").view),
     ]
 
 

@@ -13,7 +13,7 @@ from aiohttp import web
 
 from supportbot.server import logs
 from supportbot.server.middlewares import SECURITY_HEADERS, request_id_of
-from supportbot.server.options import Limits
+from supportbot.server.options import ServerLimits
 from supportbot.server.problems import Problem, problem_response
 
 LINGER = 2.0  # seconds in which the rest of a refused body is read, so that the caller sees the refusal
@@ -50,7 +50,7 @@ class Server(web.Server):
 class Runner(web.AppRunner):
     """An AppRunner with our protocol and limits."""
 
-    def __init__(self, app: web.Application, limits: Limits) -> None:
+    def __init__(self, app: web.Application, limits: ServerLimits) -> None:
         super().__init__(
             app,
             access_log=None,

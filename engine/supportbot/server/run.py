@@ -48,7 +48,8 @@ async def serve(app: web.Application, options: ServerOptions, announce: Announce
 
 def _say_where(app: web.Application, runner: Runner, announce: Announce | None) -> None:
     urls = [url(address) for address in runner.addresses]
-    logs.log(logging.INFO, "listening", urls=urls, revision=app[SERVICE].bot.revision)
+    logs.REVISION.set(app[SERVICE].bot.revision)
+    logs.log(logging.INFO, "listening", urls=urls)
     _warn_slow_parser()
     if announce:
         announce(urls)

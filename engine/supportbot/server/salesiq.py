@@ -43,11 +43,11 @@ class Event:
         return Message(self.message_id, self.session_id, self.text, "salesiq", now, self.visitor)
 
 
-def parse(payload: Mapping[str, Any], max_chars: int) -> Event:
-    """Read any JSON object. Never raises. Text beyond ``max_chars`` is left out."""
+def parse(payload: Mapping[str, Any]) -> Event:
+    """Read any JSON object. Never raises."""
     visitor = _mapping(payload.get("visitor"))
     key = _first(visitor, SESSION_KEYS)
-    text = _text(payload, visitor)[:max_chars].strip()
+    text = _text(payload, visitor).strip()
     return Event(
         kind=_kind(payload, text),
         session_id=session_id(key or secrets.token_hex(16)),

@@ -6,35 +6,24 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol, TypeVar
 
 from aiohttp import web
 
+from supportbot.decision.conclude import welcome
+from supportbot.decision.conclude import start_session
 from supportbot.model.bot import Bot
-from supportbot.model.decision import CallAction, CallModel, Decision, Outcome, Reply
-from supportbot.model.session import Message, Session
-from supportbot.runtime.ports import Model, Record, Store
+from supportbot.model.decision import CallAction, CallModel, Outcome, Reply
+from supportbot.model.session import Message, Turn
+from supportbot.runtime.conversation import TurnResult
+from supportbot.runtime.ports import Clock, Model, Store
 from supportbot.server import logs
 from supportbot.server.options import ServerOptions
 
 T = TypeVar("T")
 
 FAILURES_IN_A_ROW = 3
-
-
-class Turned(Protocol):
-    """One turn's result, as the runtime gives it."""
-
-    @property
-    def session(self) -> Session: ...
-    @property
-    def reply(self) -> Reply: ...
-    @property
-    def decision(self) -> Decision | None: ...
-    @property
-    def outcomes(self) -> tuple[Outcome, ...]: ...
-    @property
-    def record(self) -> Record | None: ...
 
 
 class Conversing(Protocol):
@@ -46,8 +35,10 @@ class Conversing(Protocol):
     def store(self) -> Store: ...
     @property
     def model(self) -> Model: ...
-    async def take(self, message: Message, request_id: str = "") -> Turned: ...
-    async def begin(self, message: Message, request_id: str = "") -> Turned: ...
+    @property
+    def clock(self) -> Clock: ...
+    async def take(self, message: Message, request_id: str = "") -> TurnResult: ...
+    async def begin(self, message: Message, request_id: str = "") -> TurnResult: ...
     async def reset(self, session_id: str) -> bool: ...
 
 
@@ -89,7 +80,16 @@ class Service:
     def bot(self) -> Bot:
         return self.conversations.bot
 
-    async def turn(self, work: Coroutine[None, None, Turned], deadline: float) -> Turned:
+    def now(self) -> datetime:
+        return self.conversations.clock.now()
+
+    def greeting(self, message: Message) -> Reply:
+        """What a conversation would begin with, without beginning one: nothing is stored."""
+        bot, now = self.bot, self.now()
+        session = start_session(bot, message.session_id, now, message.channel)
+        return welcome(bot, Turn(session, message, now)).reply
+
+    async def turn(self, work: Coroutine[None, None, TurnResult], deadline: float) -> TurnResult:
         """Run one turn. Raises TimeoutError at ``deadline`` (loop time); the turn goes on and is saved even then."""
         return await self._finish(self._observed(work), deadline)
 
@@ -106,7 +106,7 @@ class Service:
                 task.add_done_callback(_report)
             raise
 
-    async def _observed(self, work: Coroutine[None, None, Turned]) -> Turned:
+    async def _observed(self, work: Coroutine[None, None, TurnResult]) -> TurnResult:
         result = await work
         self.pulse.note(self.bot, result.outcomes)
         _log_turn(result)
@@ -133,7 +133,7 @@ def _report(task: asyncio.Task[T]) -> None:
         logs.log_failure("late turn failed", failure)
 
 
-def _log_turn(result: Turned) -> None:
+def _log_turn(result: TurnResult) -> None:
     decision, record = result.decision, result.record
     facts: dict[str, object] = {
         "handler": decision.handler if decision else "greeting",
@@ -155,5 +155,5 @@ def _log_turn(result: Turned) -> None:
     logs.log(logging.INFO, "decided", **facts)
 
 
-def called_actions(result: Turned) -> list[str]:
+def called_actions(result: TurnResult) -> list[str]:
     return [outcome.effect.action for outcome in result.outcomes if isinstance(outcome.effect, CallAction)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from aiohttp import web
 
@@ -33,10 +33,10 @@ async def take_message(request: web.Request) -> web.Response:
     limits = service.options.limits
     require_json_type(request)
     data = parse_object(await read_body(request, limits), limits)
-    asked = chat.parse(data, service.bot.settings.limits.message_chars)
+    asked = chat.parse(data)
     logs.SESSION_ID.set(asked.session_id)
     request_id = logs.REQUEST_ID.get()
-    message = asked.message(datetime.now(UTC))
+    message = asked.message(service.now())
     talk = service.conversations.take if asked.text else service.conversations.begin
     try:
         result = await service.turn(talk(message, request_id), request[STARTED] + limits.chat_seconds)
@@ -92,7 +92,7 @@ async def health(request: web.Request) -> web.Response:
 
 async def _active_sessions(service: Service) -> int | None:
     """Sessions with a turn in the last ``session_minutes``; None when the store does not answer."""
-    since = datetime.now(UTC) - timedelta(minutes=service.bot.settings.limits.session_minutes)
+    since = service.now() - timedelta(minutes=service.bot.settings.limits.session_minutes)
     try:
         async with asyncio.timeout(service.options.limits.health_seconds):
             return await service.conversations.store.active(since)

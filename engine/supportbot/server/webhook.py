@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
 
 from aiohttp import web
 
@@ -29,7 +28,7 @@ async def salesiq_event(request: web.Request) -> web.Response:
         if body.strip():
             logs.log(logging.WARNING, "unreadable event", channel="salesiq", detail=problem.detail)
         payload = {}
-    event = salesiq.parse(payload, service.bot.settings.limits.message_chars)
+    event = salesiq.parse(payload)
     logs.SESSION_ID.set(event.session_id)
     return json_response(await _answer(service, event, request[STARTED]))
 
@@ -41,8 +40,11 @@ async def _answer(service: Service, event: salesiq.Event, started: float) -> dic
         return salesiq.plain(texts.trouble)
     if event.kind == "wordless":
         return salesiq.plain(texts.words_please)
+    message = event.message(service.now())
+    if event.kind == "greet" and not event.known:
+        return salesiq.render(service.greeting(message), texts)
     talk = service.conversations.begin if event.kind == "greet" else service.conversations.take
-    work = talk(event.message(datetime.now(UTC)), logs.REQUEST_ID.get())
+    work = talk(message, logs.REQUEST_ID.get())
     try:
         result = await service.turn(work, started + service.options.limits.salesiq_seconds)
     except TimeoutError:

@@ -29,6 +29,12 @@
   // --- drawing
 
   const toEnd = () => { scroll.scrollTop = scroll.scrollHeight; };
+  const toAnswer = () => {
+    // A long answer is read from its beginning: the question stays at the top of the view.
+    const asked = [...log.querySelectorAll("li.you")].pop();
+    scroll.scrollTop = asked ? asked.offsetTop - log.offsetTop : 0;
+  };
+  const focusInput = () => { if (matchMedia("(hover: hover)").matches) input.focus(); }; // else a keyboard would pop up
 
   const addText = (bubble, text) => {
     // Web addresses become links; the pattern only finds where one begins and ends.
@@ -85,8 +91,7 @@
       return button;
     }));
     options.hidden = labels.length === 0;
-    if (held) input.focus();
-    toEnd();
+    if (held) focusInput();
   };
 
   const showTrouble = (reason) => {
@@ -120,7 +125,8 @@
       signal: AbortSignal.timeout(WAIT),
     });
     const data = await answer.json().catch(() => null);
-    if (!answer.ok || !data) throw new Error(data && data.detail ? data.detail : "The server answered with an error (" + answer.status + ").");
+    if (answer.status >= 500) throw new Error("Something went wrong on our side. Your message was not answered.");
+    if (!answer.ok || !data) throw new Error(data?.detail || "The server answered with an error (" + answer.status + ").");
     return data;
   };
 
@@ -139,7 +145,7 @@
       if (mine !== round) return;
       failed = { text, id, item };
       item?.classList.add("unsent");
-      presence("bad", "No connection");
+      presence("bad", failure instanceof TypeError ? "No connection" : "Having trouble");
       showTrouble(reasonOf(failure));
     } finally {
       if (mine === round) working(false);
@@ -165,6 +171,7 @@
     keep();
     working(false);
     showOptions(labels);
+    toAnswer();
   };
 
   const say = (text) => {
@@ -188,13 +195,14 @@
     keep();
     log.replaceChildren();
     exchange("", newId(), null);
-    input.focus();
+    focusInput();
   };
 
   const goOn = (found) => {
     conversation = { session: found.session, entries: found.entries, options: Array.isArray(found.options) ? found.options : [] };
     conversation.entries.forEach(draw);
     showOptions(conversation.options);
+    toEnd();
     presence("good", "Online");
   };
 
