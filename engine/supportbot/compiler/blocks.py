@@ -160,18 +160,21 @@ class IndexBuilder:
             spot = locate(source, place, mistake.offset, mistake.length)
             self._mistake("pattern-syntax", spot, f"{mistake.message} in the phrase '{text}'", mistake.hint)
             return None
-        if not any(isinstance(element, Word | Beginning | ListName) for element in walk(elements)):
+        if elements and all(isinstance(element, Word) for element in elements):
+            return elements
+        every = walk(elements)
+        if not any(isinstance(element, Word | Beginning | ListName) for element in every):
             if any(isinstance(element, Capture) and element.type != "text" for element in elements):
                 return elements
             what = "matches every message" if elements else "has no letters or digits left after normalisation"
             self._mistake("pattern-empty", place, f"the phrase '{text}' {what}", "write at least one word")
             return None
-        if sum(isinstance(element, Gap) for element in walk(elements)) > MAX_GAPS:
+        if sum(isinstance(element, Gap) for element in every) > MAX_GAPS:
             self._mistake(
                 "pattern-gaps", place, f"the phrase '{text}' has more than {MAX_GAPS} gaps (*)", "split it with 'all'"
             )
             return None
-        for element in walk(elements):
+        for element in every:
             if isinstance(element, ListName):
                 self.used_lists.add(element.name)
                 spot = locate(source, place, element.offset, len(element.name) + 2)
