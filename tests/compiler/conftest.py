@@ -131,7 +131,7 @@ actions:
     path: /calls/{{ slots.topic }}
     json: {phone: "{{ slots.phone }}", tags: [bot, "{{ slots.urgency }}"], priority: 3}
     save: {ticket: /id}
-    on_success: [{set: {note: "{{ result.id }}"}}, {reply: called}]
+    on_success: [{set: {note: "{{ result.ticket }}"}}, {reply: called}]
     on_failure: [{reply: failed}]
 """,
     "prompts/system.md.j2": "You help with {{ category.title }} in {{ state }}.\n{{ knowledge }}\n",

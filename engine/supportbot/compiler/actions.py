@@ -65,6 +65,8 @@ def _action(node: YamlMap, context: Context) -> Action:
         context.refs.use("connection", name, place)
     path = context.template(text(node, "path"), value_place(node, "path"))
     body = _tree(node.get("json"), value_place(node, "json"), context, 0)
+    save = tuple(_save(section(node, "save"), context))
+    result = {"result": frozenset(slot for slot, _ in save)}
     read = [context.slots_in(template) for template in (path, *_templates(body))]
     return Action(
         id=text(node, "id"),
@@ -72,10 +74,10 @@ def _action(node: YamlMap, context: Context) -> Action:
         method=text(node, "method", "POST").upper(),
         path=path,
         body=body,
-        save=tuple(_save(section(node, "save"), context)),
+        save=save,
         inputs=frozenset[str]().union(*read),
-        on_success=compile_steps(node, "on_success", context, "result"),
-        on_failure=compile_steps(node, "on_failure", context, "result"),
+        on_success=compile_steps(node, "on_success", context, result),
+        on_failure=compile_steps(node, "on_failure", context, result),
         when_off=compile_steps(node, "when_off", context),
         place=value_place(node, "id"),
     )

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 from supportbot.compiler.blocks import IndexBuilder
 from supportbot.compiler.references import References
+from supportbot.compiler.template_nodes import METHODS
 from supportbot.compiler.template_places import Spot
 from supportbot.compiler.templates import (
-    PROMPT_EXTRAS,
-    RESULT_EXTRAS,
+    NOTHING,
     Reading,
+    Roots,
     check_names,
     is_literal,
     read_expression,
@@ -20,8 +21,6 @@ from supportbot.compiler.templates import (
 )
 from supportbot.diagnostics import Place
 from supportbot.model.bot import Expression, Template
-
-Where = Literal["anywhere", "result", "prompt"]
 
 
 @dataclass(slots=True)
@@ -32,20 +31,20 @@ class Context:
     sources: dict[str, str]
     refs: References = field(default_factory=References)
     slots: set[str] = field(default_factory=set)
-    readings: list[tuple[Reading, Where]] = field(default_factory=list)
+    readings: list[tuple[Reading, Roots]] = field(default_factory=list)
 
     def block(self, data: Any, place: Place, owner: tuple[str, str], part: int) -> int:
         """Compile a match block; returns its number in the index."""
         return self.builder.add_block(data, place, owner, part, self.sources.get(place.file, ""))
 
-    def template(self, source: str, place: Place, where: Where = "anywhere") -> Template:
+    def template(self, source: str, place: Place, extras: Roots = NOTHING) -> Template:
         literal = is_literal(source)
         if not literal:
-            self._note(read_template(source, self._spot(source, place)), where)
+            self._note(read_template(source, self._spot(source, place)), extras)
         return Template(source, literal, place)
 
     def expression(self, source: str, place: Place) -> Expression:
-        self._note(read_expression(source, self._spot(source, place)), "anywhere")
+        self._note(read_expression(source, self._spot(source, place)), NOTHING)
         return Expression(source, place)
 
     def slots_in(self, template: Template) -> frozenset[str]:
@@ -56,26 +55,26 @@ class Context:
 
     def fill(self, slot: str, place: Place) -> None:
         """Note that something fills a slot."""
-        if slot not in self.slots and self.refs.identifier(slot, place, "slot"):
+        if slot in METHODS:
+            self.refs.error(
+                "invalid-id", place, f"'{slot}' is a reserved word and cannot name a slot", "choose another"
+            )
+        elif slot not in self.slots and self.refs.identifier(slot, place, "slot"):
             self.slots.add(slot)
 
     def check_templates(self) -> None:
         """Compare the names in all templates with the slots that the whole bot fills."""
         slots = frozenset(self.slots) | frozenset(self.builder.captured)
-        scopes = {
-            "anywhere": scope_of(slots),
-            "result": scope_of(slots, RESULT_EXTRAS),
-            "prompt": scope_of(slots, PROMPT_EXTRAS),
-        }
-        for reading, where in self.readings:
-            found = check_names(reading, scopes[where])
+        usual = scope_of(slots)
+        for reading, extras in self.readings:
+            found = check_names(reading, usual.plus(extras) if extras else usual)
             if "slot" in self.refs.lost:
                 found = [item for item in found if item.code != "unknown-slot"]
             self.refs.diagnostics += found
 
-    def _note(self, reading: Reading, where: Where) -> None:
-        self.refs.diagnostics += reading.problems
-        self.readings.append((reading, where))
+    def _note(self, reading: Reading, extras: Roots) -> None:
+        self.refs.diagnostics += reading.findings
+        self.readings.append((reading, extras))
 
     def _spot(self, source: str, place: Place) -> Spot:
         return Spot(source, place, self.sources.get(place.file, ""))

@@ -32,9 +32,6 @@ UNUSED: dict[Kind, str] = {
     "list": "no pattern names it",
 }
 
-# A message's answer names its guide or its handler alike, so these share their ids.
-RIVALS: dict[str, Kind] = {"guide": "handler", "handler": "guide"}
-
 
 @dataclass(slots=True)
 class References:
@@ -60,9 +57,8 @@ class References:
         if not self.identifier(name, place, kind, reserved=kind in RESERVED_KINDS):
             return False
         known = self.known(kind)
-        rival = RIVALS.get(kind, kind)
-        if name in known or name in self.known(rival):
-            first = Related(known.get(name) or self.known(rival)[name], f"'{name}' is defined here first")
+        if name in known:
+            first = Related(known[name], f"'{name}' is defined here first")
             hint = f"give one of them another id, or remove it; the first is in {first.place.file}:{first.place.line}"
             self.error("duplicate-id", place, f"the {kind} id '{name}' is taken", hint, first)
             return False

@@ -14,6 +14,7 @@ from supportbot.compiler.graph import duration
 from supportbot.compiler.nodes import flag, named, number, section, text, texts, value_place, whole
 from supportbot.compiler.quantities import day, span
 from supportbot.compiler.steps import compile_steps
+from supportbot.compiler.templates import PROMPT_EXTRAS
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Place, did_you_mean
 from supportbot.model.bot import GuideFlow, Hours, Limits, ModelSettings, Settings, Step, Template
@@ -183,7 +184,7 @@ def _system(node: YamlMap, prompts: Mapping[str, str], context: Context) -> Temp
         return None
     lines = source.splitlines() or [""]
     place = Place(f"prompts/{name}", 1, 1, len(lines), len(lines[-1]) + 1)
-    return context.template(source, place, "prompt")
+    return context.template(source, place, PROMPT_EXTRAS)
 
 
 def prompt_text(node: YamlMap, key: str, prompts: Mapping[str, str], context: Context) -> str | None:

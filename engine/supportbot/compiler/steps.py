@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from supportbot.compiler.context import Context, Where
+from supportbot.compiler.context import Context
 from supportbot.compiler.nodes import maps, named, text, texts, value_place
+from supportbot.compiler.templates import NOTHING, Roots
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Place
 from supportbot.model.bot import (
@@ -25,9 +26,9 @@ from supportbot.model.bot import (
 )
 
 
-def compile_steps(node: YamlMap | None, key: str, context: Context, where: Where = "anywhere") -> tuple[Step, ...]:
+def compile_steps(node: YamlMap | None, key: str, context: Context, extras: Roots = NOTHING) -> tuple[Step, ...]:
     """The steps below a key; unknown ids are reported and their steps left out."""
-    made = (_step(item, name, value, context, where) for item in maps(node, key) for name, value, _ in named(item))
+    made = (_step(item, name, value, context, extras) for item in maps(node, key) for name, value, _ in named(item))
     return tuple(step for step in made if step is not None)
 
 
@@ -37,12 +38,12 @@ def fired_triggers(node: YamlMap | None, key: str) -> Iterator[tuple[str, Place]
         yield from texts(item, "trigger")
 
 
-def _step(item: YamlMap, name: str, value: Any, context: Context, where: Where) -> Step | None:
+def _step(item: YamlMap, name: str, value: Any, context: Context, extras: Roots) -> Step | None:
     place = value_place(item, name)
     if isinstance(value, str):
         return _named_step(name, value, place, context)
     if name == "set" and isinstance(value, YamlMap):
-        return SetSlots(tuple(_assignments(value, context, where)))
+        return SetSlots(tuple(_assignments(value, context, extras)))
     if name == "handoff" and isinstance(value, YamlMap):
         return Handoff(text(value, "department") or None)
     if value is not True:
@@ -71,10 +72,10 @@ def _named_step(name: str, value: str, place: Place, context: Context) -> Step |
     return None
 
 
-def _assignments(node: YamlMap, context: Context, where: Where) -> Iterator[tuple[str, Template]]:
+def _assignments(node: YamlMap, context: Context, extras: Roots) -> Iterator[tuple[str, Template]]:
     for slot, value, place in named(node):
         context.fill(slot, place)
         if isinstance(value, bool):
             value = "true" if value else "false"
         if isinstance(value, str | int | float):
-            yield slot, context.template(str(value), value_place(node, slot), where)
+            yield slot, context.template(str(value), value_place(node, slot), extras)

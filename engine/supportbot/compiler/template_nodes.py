@@ -14,6 +14,8 @@ from jinja2 import nodes
 TESTS: Final = frozenset({"defined", "none", "undefined"})
 LOOP_PARTS: Final = frozenset({"index", "index0", "first", "last", "length"})
 GROWING: Final = frozenset({"replace", "join"})
+# Jinja2 finds these on the mapping itself before it looks for a key.
+METHODS: Final = frozenset(name for name in dir(dict) if not name.startswith("_"))
 MAX_GROWING: Final = 3
 MAX_INSERTED: Final = 40
 
@@ -106,6 +108,8 @@ def _path_problem(node: nodes.Getattr | nodes.Getitem) -> Why | None:
         return "only a part of a known name can be taken, with a fixed key", "write e.g. slots.name"
     if any(part.startswith("_") for part in path):
         return f"'{'.'.join(path)}' is not allowed: no part may begin with _", "write e.g. slots.name"
+    if isinstance(node, nodes.Getattr) and node.attr in METHODS:
+        return f"'{node.attr}' cannot be read with a dot", f'write {path[0]}["{node.attr}"]'
     if path[0] == "loop" and path[1:] and path[1] not in LOOP_PARTS:
         return f"loop has no '{path[1]}'", "use loop.index, loop.first or loop.last"
     return None
@@ -114,9 +118,9 @@ def _path_problem(node: nodes.Getattr | nodes.Getitem) -> Why | None:
 def _loop_problem(node: nodes.For) -> Why | None:
     path = path_of(node.iter)
     if path is None or path[0] != "result":
-        return "for may only go over a list of an action's result", "write e.g. {% for item in result.items %}"
+        return "for may only go over a list of an action's result", "write e.g. {% for item in result.rows %}"
     if node.recursive or node.test is not None or not isinstance(node.target, nodes.Name):
-        return "this form of for is not allowed", "write {% for item in result.items %}...{% endfor %}"
+        return "this form of for is not allowed", "write {% for item in result.rows %}...{% endfor %}"
     if any(True for _ in node.find_all(nodes.For)):
         return "a for inside a for is not allowed", "put the inner list into a response of its own"
     return None

@@ -38,20 +38,20 @@ class Spot:
         start = len(content) - len(content.lstrip()) + 1
         return Place(self.place.file, number, start, number, max(len(content.rstrip()), start) + 1)
 
-    def find(self, path: tuple[str, ...], lineno: int) -> Place:
-        """The place of the last part of a name such as ``slots.summary`` on a line of the template."""
-        pattern = re.compile(r"(?<![\w.])" + _BETWEEN.join(re.escape(part) for part in path) + r"(?!\w)")
-        before = _ends(pattern, self.text)
+    def find(self, path: tuple[str, ...], lineno: int, part: int = 1) -> Place:
+        """The place of a part (from 1) of a name such as ``slots.summary`` on a line of the template."""
+        pattern = re.compile(r"(?<![\w.])" + _BETWEEN.join(f"({re.escape(name)})" for name in path) + r"(?!\w)")
+        before = _ends(pattern, self.text, part)
         wanted = next((at for at, end in enumerate(before) if _line_of(self.text, end) >= lineno), None)
         first, raw = self._span()
-        written = _ends(pattern, raw)
+        written = _ends(pattern, raw, part)
         if wanted is None or wanted >= len(written):
             return self.line(lineno)
         end = written[wanted]
         line = raw.count("\n", 0, end)
         column = end - (raw.rfind("\n", 0, end) + 1) + (first if line == 0 else 1)
         number = self.place.line + line
-        return Place(self.place.file, number, column - len(path[-1]), number, column)
+        return Place(self.place.file, number, column - len(path[part - 1]), number, column)
 
     def _lines(self) -> Sequence[str]:
         return lines_of(self.file_source) if self.file_source else ()
@@ -68,12 +68,12 @@ class Spot:
         return place.column, "\n".join(lines)
 
 
-def _ends(pattern: re.Pattern[str], text: str) -> list[int]:
-    """Where the matches end; those outside of the markup are plain words and do not count."""
+def _ends(pattern: re.Pattern[str], text: str, part: int) -> list[int]:
+    """Where a part of the matches ends; those outside of the markup are plain words and do not count."""
     marked = list(_MARKUP.finditer(text))
     if not marked:
-        return [found.end() for found in pattern.finditer(text)]
-    return [found.end() for part in marked for found in pattern.finditer(text, part.start(), part.end())]
+        return [found.end(part) for found in pattern.finditer(text)]
+    return [found.end(part) for mark in marked for found in pattern.finditer(text, mark.start(), mark.end())]
 
 
 def _line_of(text: str, offset: int) -> int:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from jinja2 import TemplateSyntaxError, nodes
@@ -22,6 +23,7 @@ from supportbot.model.templating import FILTERS, environment
 
 MARKS: Final = ("{{", "{%", "{#")
 FILLING: Final = "a slot is filled by a form, a {slot:type} pattern, `set` or an action's `save`"
+SYNTAX_HINT: Final = "a value is written {{ slots.name }}, a condition {% if hours.open %}...{% endif %}"
 TOO_DEEP: Final = ("this template nests too deeply", "write it in simpler parts")
 MAX_CHARS: Final = 200_000
 MAX_DEPTH: Final = 40
@@ -36,7 +38,10 @@ COMMON: Final[Roots] = {
     "bot": frozenset({"name"}),
 }
 PROMPT_EXTRAS: Final[Roots] = {"category": frozenset({"title"}), "state": frozenset(), "knowledge": frozenset()}
-RESULT_EXTRAS: Final[Roots] = {"result": None}
+GROUPS: Final = frozenset({"slots", "result"})  # have parts even when they have none
+NOTHING: Final[Roots] = {}
+
+Visit = tuple[nodes.Node, int, frozenset[str]]  # a node, its depth, the names that loops bind there
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +67,41 @@ class Name:
     lineno: int
 
 
-@dataclass(slots=True)
-class Reading:
-    """What a template uses, and what is wrong with it whatever the scope."""
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A finding that does not know its file yet. ``word`` is what to point at, else the whole line."""
 
-    spot: Spot
+    code: str
+    lineno: int
+    message: str
+    hint: str
+    word: str = ""
+
+
+@dataclass(slots=True)
+class Content:
+    """What a text uses, and what is wrong with it whatever the scope."""
+
     names: list[Name] = field(default_factory=list)
-    problems: list[Diagnostic] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A template that was read, and where it stands."""
+
+    content: Content
+    spot: Spot
 
     @property
     def slots(self) -> frozenset[str]:
-        return frozenset(name.path[1] for name in self.names if name.path[0] == "slots" and len(name.path) > 1)
+        """The slots that it reads."""
+        paths = (name.path for name in self.content.names)
+        return frozenset(path[1] for path in paths if path[0] == "slots" and len(path) > 1)
+
+    @property
+    def findings(self) -> list[Diagnostic]:
+        return [_placed(problem, self.spot) for problem in self.content.problems]
 
 
 def is_literal(source: str) -> bool:
@@ -81,18 +110,16 @@ def is_literal(source: str) -> bool:
 
 
 def read_template(source: str, spot: Spot) -> Reading:
-    if is_literal(source):
-        return Reading(spot)
-    return _read(source, spot, expression=False)
+    return Reading(Content() if is_literal(source) else _content(source, expression=False), spot)
 
 
 def read_expression(source: str, spot: Spot) -> Reading:
-    return _read(source, spot, expression=True)
+    return Reading(_content(source, expression=True), spot)
 
 
 def check_names(reading: Reading, scope: Scope) -> list[Diagnostic]:
     """Findings about names that the scope does not hold."""
-    findings = (_check_name(name, scope, reading.spot) for name in dict.fromkeys(reading.names))
+    findings = (_check_name(name, scope, reading.spot) for name in dict.fromkeys(reading.content.names))
     return [item for item in findings if item is not None]
 
 
@@ -101,7 +128,7 @@ def compile_template(
 ) -> tuple[Template, list[Diagnostic]]:
     """A template and what is wrong with it. ``file_source`` sharpens the places of the findings."""
     reading = read_template(source, Spot(source, place, file_source))
-    return Template(source, is_literal(source), place), reading.problems + check_names(reading, scope)
+    return Template(source, is_literal(source), place), reading.findings + check_names(reading, scope)
 
 
 def compile_expression(
@@ -109,32 +136,26 @@ def compile_expression(
 ) -> tuple[Expression, list[Diagnostic]]:
     """Like ``compile_template`` for an expression such as ``session.attempts >= 3``."""
     reading = read_expression(source, Spot(source, place, file_source))
-    return Expression(source, place), reading.problems + check_names(reading, scope)
+    return Expression(source, place), reading.findings + check_names(reading, scope)
 
 
 # --- reading --------------------------------------------------------------------------------
 
 
-def _read(source: str, spot: Spot, expression: bool) -> Reading:
+# Rules repeat their conditions, so each distinct text is parsed once.
+@lru_cache(maxsize=4096)
+def _content(source: str, expression: bool) -> Content:
     if len(source) > MAX_CHARS:
         message = f"this text has {len(source)} characters; a template may have {MAX_CHARS}"
-        return Reading(spot, problems=[error("template-syntax", spot.place, message, "split it")])
+        return Content(problems=[Problem("template-syntax", 1, message, "split it")])
     try:
-        tree = _parse_expression(source) if expression else environment().parse(source)
-        return _walk(tree, spot)
+        return _walk(_parse_expression(source) if expression else environment().parse(source))
     except TemplateSyntaxError as problem:
-        place = spot.line(problem.lineno)
-        return Reading(spot, problems=[error("template-syntax", place, _complaint(problem), SYNTAX_HINT)])
+        message = f"the template cannot be read: {problem.message or 'syntax error'}"
+        return Content(problems=[Problem("template-syntax", problem.lineno, message, SYNTAX_HINT)])
     except (RecursionError, ValueError, OverflowError):
         message = "this template nests too deeply or holds a number that is too long"
-        return Reading(spot, problems=[error("template-syntax", spot.place, message, "write it in simpler parts")])
-
-
-SYNTAX_HINT: Final = "a value is written {{ slots.name }}, a condition {% if hours.open %}...{% endif %}"
-
-
-def _complaint(problem: TemplateSyntaxError) -> str:
-    return f"the template cannot be read: {problem.message or 'syntax error'}"
+        return Content(problems=[Problem("template-syntax", 1, message, TOO_DEEP[1])])
 
 
 def _parse_expression(source: str) -> nodes.Node:
@@ -145,48 +166,53 @@ def _parse_expression(source: str) -> nodes.Node:
     return tree
 
 
-def _walk(tree: nodes.Node, spot: Spot) -> Reading:
+def _walk(tree: nodes.Node) -> Content:
     """Visit every node without recursion, so that a deep tree is a finding and not a crash."""
-    reading = Reading(spot)
-    stack: list[tuple[nodes.Node, int, frozenset[str]]] = [(tree, 0, frozenset())]
+    content = Content()
+    stack: list[Visit] = [(tree, 0, frozenset())]
     while stack:
         node, depth, bound = stack.pop()
         if depth > MAX_DEPTH:
-            reading.problems.append(error("template-forbidden", spot.line(node.lineno), *TOO_DEEP))
-            return reading
-        reading.problems += _problems(node, spot)
-        if isinstance(node, nodes.For):
-            stack += _inside_loop(node, depth, bound)
-        elif isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
-            path = path_of(node)
-            if path is not None and path[0] not in bound:
-                reading.names.append(Name(path, node.lineno))
-            elif path is None:
-                stack += [(child, depth + 1, bound) for child in node.iter_child_nodes()]
-        elif type(node) in ALLOWED:
-            stack += [(child, depth + 1, bound) for child in reversed(list(node.iter_child_nodes()))]
-    return reading
+            content.problems.append(Problem("template-forbidden", node.lineno, *TOO_DEEP))
+            return content
+        content.problems += _problems(node)
+        path = path_of(node)
+        if path is None:
+            stack += reversed(_children(node, depth + 1, bound))
+        elif path[0] not in bound:
+            content.names.append(Name(path, node.lineno))
+    return content
 
 
-def _inside_loop(node: nodes.For, depth: int, bound: frozenset[str]) -> list[tuple[nodes.Node, int, frozenset[str]]]:
+def _children(node: nodes.Node, depth: int, bound: frozenset[str]) -> list[Visit]:
+    if isinstance(node, nodes.For):
+        return _inside_loop(node, depth, bound)
+    if type(node) not in ALLOWED:
+        return []
+    return [(child, depth, bound) for child in node.iter_child_nodes()]
+
+
+def _inside_loop(node: nodes.For, depth: int, bound: frozenset[str]) -> list[Visit]:
     names = frozenset({node.target.name}) if isinstance(node.target, nodes.Name) else frozenset()
     inner = bound | names | {"loop"}
-    outside: list[tuple[nodes.Node, int, frozenset[str]]] = [(node.iter, depth + 1, bound)]
-    outside += [(child, depth + 1, bound) for child in node.else_]
-    return outside + [(child, depth + 1, inner) for child in node.body]
+    outside: list[Visit] = [(child, depth, bound) for child in (node.iter, *node.else_)]
+    return outside + [(child, depth, inner) for child in node.body]
 
 
-def _problems(node: nodes.Node, spot: Spot) -> list[Diagnostic]:
+def _problems(node: nodes.Node) -> list[Problem]:
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
-        place, hint = spot.find((node.name,), node.lineno), did_you_mean(node.name, FILTERS)
-        return [error("unknown-filter", place, f"there is no filter '{node.name}'", hint)]
+        message, hint = f"there is no filter '{node.name}'", did_you_mean(node.name, FILTERS)
+        return [Problem("unknown-filter", node.lineno, message, hint, node.name)]
     if isinstance(node, nodes.Test) and node.name not in TESTS:
-        place, hint = spot.find((node.name,), node.lineno), "only 'is defined' and 'is none' (and 'is not ...') exist"
-        return [error("template-forbidden", place, f"there is no test '{node.name}'", hint)]
+        message, hint = f"there is no test '{node.name}'", "only 'is defined' and 'is none' (and 'is not ...') exist"
+        return [Problem("template-forbidden", node.lineno, message, hint, node.name)]
     why = forbidden(node)
-    if why is None:
-        return []
-    return [error("template-forbidden", spot.line(node.lineno), why[0], why[1])]
+    return [] if why is None else [Problem("template-forbidden", node.lineno, *why)]
+
+
+def _placed(problem: Problem, spot: Spot) -> Diagnostic:
+    place = spot.find((problem.word,), problem.lineno) if problem.word else spot.line(problem.lineno)
+    return error(problem.code, place, problem.message, problem.hint)
 
 
 # --- names ----------------------------------------------------------------------------------
@@ -199,7 +225,7 @@ def _check_name(name: Name, scope: Scope, spot: Spot) -> Diagnostic | None:
         return _undefined(name, spot, 1, f"'{root}' is not known here", hint)
     keys = scope.roots[root]
     if not rest:
-        plain = keys is not None and not keys and root != "slots"
+        plain = keys is not None and not keys and root not in GROUPS
         return None if plain else _not_a_value(name, spot, keys)
     if keys is None:
         return None
@@ -216,9 +242,11 @@ def _unknown_key(name: Name, spot: Spot, keys: frozenset[str]) -> Diagnostic:
     hint = did_you_mean(key, keys)
     if root == "slots":
         message = f"nothing in this bot fills the slot '{key}'"
-        return error("unknown-slot", spot.find(name.path[:2], name.lineno), message, hint or FILLING)
-    if not keys:
+        return error("unknown-slot", spot.find(name.path, name.lineno, 2), message, hint or FILLING)
+    if not keys and root not in GROUPS:
         return _undefined(name, spot, 2, f"'{root}' is a single value and has no parts", f"write {root}")
+    if root == "result":
+        hint = hint or "an action's `save` says which parts of its answer are kept"
     return _undefined(name, spot, 2, f"'{root}' has no '{key}'", hint)
 
 
@@ -228,5 +256,5 @@ def _not_a_value(name: Name, spot: Spot, keys: frozenset[str] | None) -> Diagnos
     return _undefined(name, spot, 1, f"'{root}' is a group of values, not a value", f"name one of its parts: {parts}")
 
 
-def _undefined(name: Name, spot: Spot, parts: int, message: str, hint: str) -> Diagnostic:
-    return error("undefined-variable", spot.find(name.path[:parts], name.lineno), message, hint)
+def _undefined(name: Name, spot: Spot, part: int, message: str, hint: str) -> Diagnostic:
+    return error("undefined-variable", spot.find(name.path, name.lineno, part), message, hint)
