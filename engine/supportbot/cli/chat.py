@@ -13,7 +13,7 @@ from supportbot.cli.environment import environment_of
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import bot_argument, color_option, paint_of
 from supportbot.cli.talk import YOU, Talk, show_reply, show_trace, show_why
-from supportbot.cli.terminal import Paint, say
+from supportbot.cli.terminal import Paint, safe, say
 from supportbot.compiler.quantities import seconds as seconds_of
 
 HELP = "/wait 31m lets time pass, /trace shows why, /reset begins again, /quit ends (Ctrl+D as well)"
@@ -55,7 +55,7 @@ def _read_line(paint: Paint) -> str | None:
         say("")
         return None
     if not sys.stdin.isatty():
-        say(paint.strong(line))
+        say(paint.strong(safe(line)))
     return line
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, Candidate, Decision, Reply
 from supportbot.model.session import Message
 from supportbot.runtime.conversation import Conversations, TurnResult
-from supportbot.runtime.ports import Model
+from supportbot.runtime.ports import ChatMessage, Model, ModelAnswer
 
 SESSION = "terminal"
 YOU, BOT = "you> ", "bot> "
@@ -33,6 +33,20 @@ class MovableClock:
 
     def now(self) -> datetime:
         return SystemClock().now() + self.ahead
+
+
+class NoModel:
+    """No model at all: the rules answer alone."""
+
+    @property
+    def configured(self) -> bool:
+        return False
+
+    async def answer(self, _messages: Sequence[ChatMessage]) -> ModelAnswer:
+        return ModelAnswer(error="off")
+
+    async def close(self) -> None:
+        return None
 
 
 @dataclass(slots=True)
