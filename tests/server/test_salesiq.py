@@ -201,7 +201,7 @@ def test_every_shape_gets_a_valid_action(payload: Any) -> None:
         assert all(isinstance(text, str) and text.strip() for text in answer["replies"])
         assert set(answer) <= {"action", "replies", "suggestions", "department"}
         for session_id in world.conversations.sessions:
-            assert session_id[:4] == salesiq.RESERVED
+            assert session_id.startswith("siq_")
             assert len(session_id) <= 64
 
     run(test)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from supportbot.decision.conclude import GREETING
 from supportbot.model.decision import CallModel, Outcome, Suggested
 from supportbot.model.session import Message
 from supportbot.runtime.conversation import TurnResult
@@ -55,7 +56,7 @@ def render(result: TurnResult, request_id: str) -> dict[str, object]:
         "replies": [_reply(part) for part in result.reply.texts],
         "state": result.session.state,
         "category": result.decision.category if result.decision else result.session.category,
-        "handler": result.decision.handler if result.decision else "greeting",
+        "handler": result.decision.handler if result.decision else GREETING,
         "llm": _llm(result.outcomes),
         "actions": called_actions(result),
         "request_id": request_id,

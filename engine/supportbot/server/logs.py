@@ -26,7 +26,9 @@ REVISION: ContextVar[str] = ContextVar("revision", default="")
 CONTEXT = (("request_id", REQUEST_ID), ("session_id", SESSION_ID), ("revision", REVISION))
 
 # Facts with words of the bot's author or of ours, never a visitor's: masking would only garble them.
-OURS = frozenset({"handler", "kind", "category", "state", "next_state", "actions", "model", "urls", "method"})
+OURS = frozenset(
+    {"handler", "kind", "category", "state", "next_state", "actions", "model", "urls", "method", "revision"}
+)
 
 logger = logging.getLogger("supportbot.server")
 

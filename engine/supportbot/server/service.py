@@ -11,8 +11,7 @@ from typing import Protocol, TypeVar
 
 from aiohttp import web
 
-from supportbot.decision.conclude import welcome
-from supportbot.decision.conclude import start_session
+from supportbot.decision.conclude import GREETING, start_session, welcome
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Outcome, Reply
 from supportbot.model.session import Message, Turn
@@ -136,7 +135,7 @@ def _report(task: asyncio.Task[T]) -> None:
 def _log_turn(result: TurnResult) -> None:
     decision, record = result.decision, result.record
     facts: dict[str, object] = {
-        "handler": decision.handler if decision else "greeting",
+        "handler": decision.handler if decision else GREETING,
         "kind": decision.kind if decision else "",
         "category": result.session.category,
         "state": record.state if record else "",
