@@ -28,19 +28,28 @@ class Disk:
         except (OSError, ValueError) as problem:
             self._unreadable(name, problem)
             return None
-        with os.fdopen(handle, "rb") as file:
-            try:
-                status = os.fstat(handle)
-                if not stat.S_ISREG(status.st_mode):
-                    self._report("not-a-file", name, f"{shown(name)} is not an ordinary file", "put a text file there")
-                    return None
-                return file.read(MAX_BYTES + 1)  # one more than the reader takes, so that it can say so
-            except OSError as problem:
-                self._unreadable(name, problem)
+        try:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                self._report("not-a-file", name, f"{shown(name)} is not an ordinary file", "put a text file there")
                 return None
+            with os.fdopen(handle, "rb", closefd=False) as file:
+                content = file.read(MAX_BYTES + 1)
+        except OSError as problem:
+            self._unreadable(name, problem)
+            return None
+        finally:
+            os.close(handle)
+        if len(content) > MAX_BYTES:
+            message = f"{shown(name)} has more than {MAX_BYTES // 1_000_000} MB"
+            self._report("file-too-large", name, message, "split it into several files")
+            return None
+        return content
 
     def names(self, folder: str) -> list[str]:
-        """Paths of what is directly inside a folder, sorted; hidden entries are left out; [] when there is none."""
+        """Paths of what is directly inside a folder, sorted; hidden entries are left out; [] when there is none.
+
+        The folder of the bot itself is "".
+        """
         if not os.path.lexists(self.root / folder) or not self._inside(folder):
             return []
         try:
@@ -51,7 +60,8 @@ class Disk:
         except OSError as problem:
             self._unreadable(folder, problem)
             return []
-        return [f"{folder}/{entry}" for entry in sorted(entries) if not entry.startswith(".")]
+        start = f"{folder}/" if folder else ""
+        return [f"{start}{entry}" for entry in sorted(entries) if not entry.startswith(".")]
 
     def exists(self, name: str) -> bool:
         return os.path.lexists(self.root / name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,8 +32,11 @@ OPTIONAL: Mapping[str, Kind] = MappingProxyType(
     }
 )
 CATEGORIES = "rules/categories"
-SPLIT: Mapping[str, Kind] = MappingProxyType({"rules/responses": "responses", "rules/lists": "lists"})
+FOLDERS: Mapping[str, Kind] = MappingProxyType(
+    {CATEGORIES: "category", "rules/responses": "responses", "rules/lists": "lists"}
+)
 PROMPT_ENDINGS = (".md", ".j2", ".txt")
+_MAX_PROMPT_DEPTH = 10
 _YAML_ENDINGS = (".yaml", ".yml")
 
 
@@ -88,18 +92,11 @@ def read_bot(root: Path) -> BotFiles:
             reading.document(name, kind)
         else:
             reading.missing(name)
-    for name in disk.names(CATEGORIES):
-        if name.endswith(".yaml"):
-            reading.document(name, "category")
-        else:
-            disk.ignored(name, "a category is a file whose name ends with .yaml, directly in rules/categories")
     for name, kind in OPTIONAL.items():
         if disk.exists(name):
             reading.document(name, kind)
-    for folder, kind in SPLIT.items():
-        for name in disk.names(folder):
-            if name.endswith(".yaml"):
-                reading.document(name, kind)
+    for folder, kind in FOLDERS.items():
+        reading.folder(folder, kind)
     reading.strays()
     reading.prompt_folder("prompts", 0)
     return reading.result()
@@ -128,28 +125,40 @@ class _Reading:
         if isinstance(data, YamlMap):
             self.documents.append(Document(kind, file, data, decode(content, file)[0] or ""))
 
+    def folder(self, folder: str, kind: Kind) -> None:
+        """All files of a folder whose names end with .yaml, sorted by name."""
+        for name in self.disk.names(folder):
+            if name.endswith(".yaml") and not self.disk.is_folder(name):
+                self.document(name, kind)
+            else:
+                self.disk.ignored(name, f"only files whose names end with .yaml, directly in {folder}, are read")
+
     def missing(self, name: str) -> None:
-        other = name.removesuffix(".yaml") + ".yml"
-        if self.disk.exists(other):
-            hint = f"rename {other} to {name}"
+        others = [other for other in self.disk.names("") if other.endswith(_YAML_ENDINGS) and other not in REQUIRED]
+        near = difflib.get_close_matches(name, others, n=1, cutoff=0.8)
+        if near:
+            hint = f"rename {near[0]} to {name}"
         else:
-            hint = "copy the one of the starter bot: supportbot init my-bot writes all files that a bot needs"
+            hint = "supportbot init writes all files that a bot needs into a new folder; copy it from there"
         self.found.append(error("missing-file", Place(name), f"the bot has no {name}", hint))
 
     def strays(self) -> None:
-        """YAML files below rules/ that nothing reads are most likely misspelt."""
+        """What is in rules/ and is not read is most likely misspelt."""
+        known = [*OPTIONAL, *FOLDERS]
         for name in self.disk.names("rules"):
-            if name not in OPTIONAL and name.endswith(_YAML_ENDINGS):
-                near = did_you_mean(name, [*OPTIONAL, f"{CATEGORIES}/{Path(name).name}"])
-                self.disk.ignored(name, near)
+            if name in known:
+                continue
+            if name.endswith(_YAML_ENDINGS):
+                self.disk.ignored(name, did_you_mean(name, [*OPTIONAL, f"{CATEGORIES}/{Path(name).name}"]))
+            elif self.disk.is_folder(name):
+                self.disk.ignored(name, did_you_mean(name, FOLDERS))
 
     def prompt_folder(self, folder: str, depth: int) -> None:
         for name in self.disk.names(folder):
-            if self.disk.is_folder(name):
-                if depth < 10:
-                    self.prompt_folder(name, depth + 1)
-            elif name.endswith(PROMPT_ENDINGS):
+            if name.endswith(PROMPT_ENDINGS) and not self.disk.is_folder(name):
                 self._prompt(name)
+            elif self.disk.is_folder(name) and depth < _MAX_PROMPT_DEPTH:
+                self.prompt_folder(name, depth + 1)
             else:
                 endings = ", ".join(PROMPT_ENDINGS)
                 self.disk.ignored(name, f"prompts end with {endings}; links to folders are not followed")

@@ -34,8 +34,8 @@ def typed(text: str) -> str | int | float | bool | None:
     if text[0] not in NUMBER_STARTS and text[0] != "+":
         return text
     if _INTEGER.match(text):
-        if len(text) > MAX_DIGITS:
-            digits = len(text.lstrip("-"))
+        digits = len(text.lstrip("-"))
+        if digits > MAX_DIGITS:
             raise NumberProblem("number-too-long", f"this number has {digits} digits, too many to count with")
         return int(text)
     if _FRACTION.match(text):
