@@ -47,7 +47,7 @@ _REMOTE = (
     r"(\d{3}(?:[ \-]?\d{2,4}){1,4}|[A-Za-z]{0,3}\d[A-Za-z0-9\-]{4,40})\b"
 )
 _MAIL = r"[\pL\pN._%+'\-]+\s?@\s?[\pL\pN\-]+(?:\.[\pL\pN\-]+)+"
-_DIGITS = r"(?:\+|\b)[(]?\d(?:[ .()/\-]{0,3}\d){6,}"
+_DIGITS = r"(?:[+(]\(?|\b)\d(?:[ .()/\-]{0,3}\d){6,}"
 _PLAIN_NUMBER = r"\d{4,6}\.\d{1,6}|\d{1,3}(?:\.\d{1,3}){3}|\d{1,4}(?:\.\d{1,6}){3}|\d{4}-\d\d-\d\d(?: \d\d?)?"
 
 # What follows "password is" without being one: "my password is not accepted", "the pin is wrong".
@@ -100,6 +100,8 @@ def _number(found: Any) -> str:
         return str(text)
     if len(digits) < 13:
         return PHONE
+    if len(digits) > 19 and len(digits) == len(text):
+        return NUMBER
     return CARD if any(_luhn(window) for window in _windows(digits[:60])) else NUMBER
 
 
