@@ -1,0 +1,174 @@
+"""serve: the real command, listening on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.cli.conftest import COMMAND, Run
+
+from supportbot.cli.serve import options_of
+from supportbot.errors import SettingsError
+
+
+class Served:
+    """A running server: its address and what it wrote."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.url = ""
+        self.lines: list[str] = []
+
+    def chat(self, text: str, session: str) -> dict[str, Any]:
+        body = json.dumps({"message": text, "session_id": session}).encode()
+        request = urllib.request.Request(f"{self.url}/chat", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=20) as response:
+            answer: dict[str, Any] = json.load(response)
+        return answer
+
+
+@contextmanager
+def serving(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Served]:
+    process = subprocess.Popen(
+        [str(COMMAND), "serve", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(env or {})},
+    )
+    served = Served(process)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    reader = threading.Thread(target=lambda: served.lines.extend(process.stderr), daemon=True)  # type: ignore[arg-type]
+    reader.start()
+    try:
+        first = process.stdout.readline()
+        assert "http://" in first, "".join(served.lines)
+        served.url = "http://" + first.split("http://")[1].split()[0]
+        yield served
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        reader.join(10)
+        process.stdout.close()
+        process.stderr.close()
+
+
+def wait_until_up(served: Served) -> None:
+    for _ in range(100):
+        try:
+            with urllib.request.urlopen(f"{served.url}/livez", timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("".join(served.lines))
+
+
+def test_a_conversation_over_http(small: Path) -> None:
+    with serving(str(small), "--port", "0") as served:
+        first = served.chat("my printer is offline", "s1")
+        assert (first["handler"], first["state"]) == ("printer_offline", "working")
+        second = served.chat("goodbye", "s1")
+        assert second["handler"] == "goodbye"
+    assert served.process.returncode == 0
+    assert (small / "data" / "sessions.db").is_file()
+    assert "my printer is offline" not in "".join(served.lines)
+
+
+def test_sessions_survive_a_restart(small: Path) -> None:
+    with serving(str(small), "--port", "0") as served:
+        served.chat("my printer is offline", "s1")
+    with serving(str(small), "--port", "0") as served:
+        assert served.chat("goodbye", "s1")["handler"] == "goodbye"  # only possible in the state `working`
+
+
+def test_several_processes_share_a_port(small: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with serving(str(small), "--workers", "2", "--port", str(port)) as served:
+        wait_until_up(served)
+        assert served.chat("my printer is offline", "s1")["state"] == "working"
+        assert served.chat("goodbye", "s1")["handler"] == "goodbye"
+    assert served.process.returncode == 0
+
+
+def test_changed_files_are_taken_over(small: Path) -> None:
+    responses = small / "rules" / "responses.yaml"
+    sound = responses.read_text("utf-8")
+    with serving(str(small), "--port", "0", "--reload") as served:
+        responses.write_text(sound.replace("bye: Goodbye!", "by: Goodbye!"), "utf-8")
+        wait_for_line(served, "the old ones stay")
+        assert served.chat("my printer is offline", "s1")["replies"][0]["text"].startswith("Switch the printer off")
+        responses.write_text(sound.replace("Switch the printer", "Turn the printer"), "utf-8")
+        wait_for_line(served, "changed files taken over")
+        assert served.chat("my printer is offline", "s2")["replies"][0]["text"].startswith("Turn the printer off")
+
+
+def wait_for_line(served: Served, text: str) -> None:
+    for _ in range(200):
+        if any(text in line for line in served.lines):
+            return
+        time.sleep(0.1)
+    raise AssertionError("".join(served.lines))
+
+
+def test_one_request_without_listening(command: Run, small: Path) -> None:
+    ready = command("serve", "--get", "/readyz", cwd=small)
+    assert ready.returncode == 0, ready.stderr
+    missing = command("serve", "--get", "/nothing", cwd=small)
+    assert missing.returncode == 1
+    assert json.loads(missing.stdout)["status"] == 404
+
+
+def test_what_is_off_is_said_by_name_only(command: Run, small: Path) -> None:
+    (small / "rules" / "actions.yaml").write_text(
+        "connections:\n"
+        '  desk: {base_url: "https://desk.example/api", bearer: "${DESK_TOKEN}", headers: {org: "${DESK_ORG}"}}\n'
+        "actions:\n"
+        "  - {id: make, connection: desk, method: POST, path: /tickets, on_failure: [{reply: no_answer}]}\n",
+        "utf-8",
+    )
+    handlers = small / "handlers.yaml"
+    handlers.write_text(handlers.read_text("utf-8").replace("{reply: bye}", "{reply: bye}, {action: make}"), "utf-8")
+    (small / ".env").write_text("DESK_TOKEN=very-secret\n", "utf-8")
+    done = command("serve", "--get", "/readyz", cwd=small)
+    assert "the connection 'desk' is off: set DESK_ORG\n" in done.stderr
+    assert "very-secret" not in done.stderr + done.stdout
+
+
+def test_an_address_in_use_is_a_setting_to_mend(command: Run, small: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = command("serve", "--port", str(taken.getsockname()[1]), cwd=small)
+    assert done.returncode == 2
+    assert "--port" in done.stderr
+
+
+def test_workers_need_a_port(command: Run, small: Path) -> None:
+    assert command("serve", "--workers", "2", "--port", "0", cwd=small).returncode == 2
+
+
+def test_where_it_listens() -> None:
+    assert (options_of({}, None, None).host, options_of({}, None, None).port) == ("127.0.0.1", 8080)
+    platform = options_of({"PORT": "5000"}, None, None)
+    assert (platform.host, platform.port) == ("0.0.0.0", 5000)
+    assert options_of({"PORT": "5000", "SUPPORTBOT_HOST": "127.0.0.2"}, None, 6000).port == 6000
+    assert options_of({"PORT": "5000", "SUPPORTBOT_HOST": "127.0.0.2"}, None, None).host == "127.0.0.2"
+    assert options_of({"PORT": "5000"}, "::1", None).host == "::1"
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "70000", "٨٠"])
+def test_a_port_that_is_none(port: str) -> None:
+    with pytest.raises(SettingsError, match="PORT is"):
+        options_of({"PORT": port}, None, None)
