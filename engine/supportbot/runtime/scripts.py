@@ -74,6 +74,10 @@ def read_scripts(bot: Bot, root: Path, paths: Sequence[Path] = ()) -> tuple[tupl
             data, problems = None, [error("unreadable-file", Place(name), problem, "check who may read it")]
         if data is not None:
             problems = [*problems, *check("conversations", data, name)]
+        elif not problems:
+            problems = [
+                error("empty-value", Place(name), "the file holds nothing", "write conversations: or delete it")
+            ]
         if not any(problem.severity == "error" for problem in problems):
             read = [_script(bot, entry, data["conversations"].items_at[number]) for number, entry in _entries(data)]
             scripts += [script for script, _ in read]
@@ -115,14 +119,14 @@ def _moment(bot: Bot, entry: YamlMap, problems: list[Diagnostic]) -> datetime | 
         moment = datetime.fromisoformat(str(entry["at"]))
     except ValueError:
         message = f"'{entry['at']}' is no date and time"
-        problems.append(error("bad-time", entry.values_at["at"], message, "write it like 2026-11-23T10:15:00"))
+        problems.append(error("bad-date", entry.values_at["at"], message, "write it like 2026-11-23T10:15:00"))
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=bot.settings.hours.zone)
 
 
 def _step(step: YamlMap, place: Place, problems: list[Diagnostic]) -> ScriptStep:
     if "say" not in step and "wait" not in step:
-        problems.append(error("empty-step", place, "nothing happens in this step", "add say: or wait:"))
+        problems.append(error("missing-key", place, "nothing happens in this step", "add say: or wait:"))
     wait = 0.0
     if "wait" in step:
         length = step["wait"] if isinstance(step["wait"], int | float) else seconds(str(step["wait"]))
