@@ -12,6 +12,8 @@ from typing import Any
 from supportbot.config.yaml_nodes import YamlList, YamlMap
 from supportbot.diagnostics import Place
 
+LARGEST = 1e300
+
 
 def value_place(node: YamlMap, key: str) -> Place:
     """Where the value of a key is written; the map itself when it has no such key."""
@@ -33,8 +35,11 @@ def whole(node: YamlMap, key: str, default: int) -> int:
 
 
 def number(node: YamlMap, key: str, default: float) -> float:
+    """A finite number; whole ones that no float can hold count as none."""
     value = node.get(key)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST:
+        return float(value)
+    return default
 
 
 def flag(node: YamlMap, key: str, default: bool = False) -> bool:
