@@ -32,9 +32,30 @@
   const toAnswer = () => {
     // A long answer is read from its beginning: the question stays at the top of the view.
     const asked = [...log.querySelectorAll("li.you")].pop();
-    scroll.scrollTop = asked ? asked.offsetTop - log.offsetTop : 0;
+    const end = scroll.scrollHeight - scroll.clientHeight;
+    const top = asked ? asked.offsetTop - log.offsetTop : 0;
+    scroll.scrollTop = end - top < 40 ? end : top;
   };
   const focusInput = () => { if (matchMedia("(hover: hover)").matches) input.focus(); }; // else a keyboard would pop up
+
+  const addLines = (bubble, text) => {
+    // A line such as "2. Restart it" is a step: its number stands in front, its text is indented.
+    for (const line of text.split("\n")) {
+      const row = document.createElement("div");
+      const step = /^ {0,3}(\d{1,2}[.)]|[-•]) +(?=\S)/.exec(line);
+      row.className = step ? "step" : line.trim() ? "line" : "gap";
+      if (step) {
+        const mark = document.createElement("span");
+        mark.textContent = step[1];
+        const words = document.createElement("span");
+        addText(words, line.slice(step[0].length));
+        row.append(mark, words);
+      } else {
+        addText(row, line);
+      }
+      bubble.append(row);
+    }
+  };
 
   const addText = (bubble, text) => {
     // Web addresses become links; the pattern only finds where one begins and ends.
@@ -62,7 +83,7 @@
     bubble.className = "bubble";
     bubble.dir = "auto";
     bubble.append(who);
-    addText(bubble, entry.text);
+    if (entry.by === "you") addText(bubble, entry.text); else addLines(bubble, entry.text);
     item.append(bubble);
     log.append(item);
     stamp(item, entry);
