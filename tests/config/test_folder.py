@@ -135,7 +135,7 @@ def test_a_misspelt_file_is_named(tmp_path: Path) -> None:
 
 
 def test_one_broken_file_does_not_hide_the_others(tmp_path: Path) -> None:
-    broken = {
+    broken: dict[str, str | bytes] = {
         "states.yaml": "a: [",
         "handlers.yaml": "handlrs: 1\n",
         "rules/forms.yaml": b"\xff",

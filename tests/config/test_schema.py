@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import jsonschema
 import pytest
@@ -172,10 +172,8 @@ def _strict(kind: str) -> jsonschema.Draft7Validator:
     checker = jsonschema.Draft7Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     )
-    made: type[jsonschema.Draft7Validator] = jsonschema.validators.extend(
-        jsonschema.Draft7Validator, type_checker=checker
-    )
-    return made(schema_of(kind))
+    made = jsonschema.validators.extend(jsonschema.Draft7Validator, type_checker=checker)  # type: ignore[no-untyped-call]
+    return cast(jsonschema.Draft7Validator, made(schema_of(kind)))
 
 
 VALIDATORS = {kind: _strict(kind) for kind in KINDS}

@@ -356,6 +356,16 @@ def _indentation(stop: _Stop) -> _Finding | None:
     return _Finding(message, hint, stop.line, 0, max(stop.indent, 1))
 
 
+def _second_beginning(stop: _Stop) -> _Finding | None:
+    """The file was complete, and goes on."""
+    above = stop.above()
+    if "document start" not in stop.problem or above is None:
+        return None
+    message = f"this does not go on with what line {above + 1} ends"
+    hint = f"is a # missing before a comment above, a colon in line {above + 1}, or is the indentation not the same?"
+    return _Finding(message, hint, stop.line, stop.column, len(stop.text))
+
+
 _TRAPS: tuple[Callable[[_Stop], _Finding | None], ...] = (
     _tab,
     _odd_space,
@@ -367,4 +377,5 @@ _TRAPS: tuple[Callable[[_Stop], _Finding | None], ...] = (
     _colon,
     _no_key,
     _indentation,
+    _second_beginning,
 )
