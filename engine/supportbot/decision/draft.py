@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from supportbot.decision.answers import prefill
+from supportbot.decision.hours import is_open
 from supportbot.decision.render import Scope, holds, render
 from supportbot.decision.scope import scope_of
 from supportbot.model.bot import (
@@ -77,12 +78,18 @@ class Draft:
             case NextStep():
                 self.next_step()
             case Handoff(department):
-                self.outputs.append(HandOver(department))
+                if self._staffed():
+                    self.outputs.append(HandOver(department))
             case CloseConversation():
                 self.outputs.append(Close())
                 self.change(closed=True, form=None)
             case AskModel():
                 self.ask_model()
+
+    def _staffed(self) -> bool:
+        """Outside the hours, when the bot has any, nobody would be there to take a conversation over."""
+        hours = self.bot.settings.hours
+        return not hours.days or is_open(hours, self.now)
 
     def say(self, response: str) -> None:
         self.outputs.append(Say(response))
