@@ -71,6 +71,17 @@ class Considered:
 
 def refusal(draft: Draft, rule: Rule, when: When, category: str) -> str:
     """Why a rule whose patterns hold may not answer now; empty when it may."""
+    reason = unmet(draft, when, category)
+    if reason:
+        return reason
+    trigger = _first_trigger(draft.bot, rule)
+    if trigger and way_out(draft.bot, draft.session.state, trigger, draft.scope) is None:
+        return f"the trigger {trigger} leads nowhere from the state {draft.session.state}"
+    return ""
+
+
+def unmet(draft: Draft, when: When, category: str) -> str:
+    """The first condition of an alternative that does not hold; empty when all do."""
     state = draft.session.state
     if when.states and state not in when.states:
         return f"the state is {state}; it asks for {_or(when.states)}"
@@ -78,9 +89,6 @@ def refusal(draft: Draft, rule: Rule, when: When, category: str) -> str:
         return f"the category is {category}; it asks for {_or(when.categories)}"
     if when.condition is not None and not holds(when.condition, draft.scope()):
         return f"the condition does not hold: {when.condition.source}"
-    trigger = _first_trigger(draft.bot, rule)
-    if trigger and way_out(draft.bot, state, trigger, draft.scope) is None:
-        return f"the trigger {trigger} leads nowhere from the state {state}"
     return ""
 
 
@@ -126,6 +134,17 @@ def handler_options(bot: Bot, found: Found, interrupts: bool | None = None) -> l
     ]
     chosen.sort(key=lambda option: (_priority(option), -option.words, option.rule.order))
     return chosen
+
+
+def fallback_options(bot: Bot, found: Found, handler: Handler) -> list[Option]:
+    """The alternatives of the last resort that the message allows, in their order."""
+    options = []
+    for when in handler.when:
+        held = found.held.get(when.block) if when.block is not None else None
+        positive = when.block is not None and bot.index.blocks[when.block].positive
+        if held is not None or (not positive and _no_block_forbids(found, when, bot)):
+            options.append(Option(handler, when, held))
+    return options
 
 
 def _priority(option: Option) -> int:

@@ -72,7 +72,7 @@ def conclude(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcom
             parts.extend(_after_model(draft, effect, outcome, notes))
         parts.extend(draft.outputs)
         draft.outputs.clear()
-    reply, session = _reply(bot, draft.session, parts, values, turn.now)
+    reply, session = _reply(bot, draft.session, parts, values, turn.now, bot.settings.fallback)
     topic = decision.kind == "llm" or (decision.kind == "guide" and bool(bot.guides[decision.handler].steps))
     session = _finished(bot, session, turn, reply, decision.handler, topic)
     return Conclusion(session, reply, tuple(draft.triggers), "; ".join(notes))
@@ -90,7 +90,7 @@ def silence(bot: Bot, session: Session, outputs: Sequence[Output], now: datetime
     reply, session = _reply(bot, session, list(outputs), {}, now)
     if reply.texts:
         exchange = Exchange("", reply.text, SILENCE, now)
-        session = replace(session, history=(*session.history, exchange)[-bot.settings.limits.history :])
+        session = replace(session, history=_longer(session, exchange, bot.settings.limits.history))
     return Conclusion(replace(session, version=session.version + 1), reply)
 
 
@@ -137,7 +137,9 @@ def _reply(
     parts: Sequence[Output | _ModelText],
     values: Mapping[str, SlotValue],
     now: datetime,
+    otherwise: str | None = None,
 ) -> tuple[Reply, Session]:
+    """The parts in words. ``otherwise``: said to a visitor who would hear nothing at all."""
     draft = Draft(bot, session, _no_message(session, now), now)
     scope = cache(partial(draft.scope, values))  # most texts are plain and need none
     said: list[Suggested] = []
@@ -152,10 +154,10 @@ def _reply(
         elif isinstance(part, HandOver):
             handoff = Handing(part.department)
     said = [part for part in said if part.text]
-    if not said and handoff is None and parts == [] and bot.settings.fallback:
-        worded, variants[bot.settings.fallback] = word(bot, session, bot.settings.fallback, scope)
-        said.append(worded)
     closed = session.closed or any(isinstance(part, Close) for part in parts)
+    if otherwise and not said and handoff is None and not closed:
+        worded, variants[otherwise] = word(bot, session, otherwise, scope)
+        said.append(worded)
     return Reply(tuple(said), handoff, closed), replace(session, variants=variants, closed=closed)
 
 
@@ -169,9 +171,13 @@ def _finished(bot: Bot, session: Session, turn: Turn, reply: Reply, handler: str
     exchange = Exchange(said, reply.text, handler, turn.now, topic)
     return replace(
         session,
-        history=(*session.history, exchange)[-limits.history :],
+        history=_longer(session, exchange, limits.history),
         turns=session.turns + 1,
         updated_at=turn.now,
         timeouts_fired=0,
         version=session.version + 1,
     )
+
+
+def _longer(session: Session, exchange: Exchange, most: int) -> tuple[Exchange, ...]:
+    return (*session.history, exchange)[-most:] if most > 0 else ()

@@ -6,11 +6,20 @@ from dataclasses import replace
 
 from supportbot.decision import forms
 from supportbot.decision.answers import reading_of
-from supportbot.decision.choose import Considered, Option, guide_options, handler_options, kind_of
+from supportbot.decision.choose import (
+    Considered,
+    Option,
+    fallback_options,
+    guide_options,
+    handler_options,
+    kind_of,
+    refusal,
+    unmet,
+)
 from supportbot.decision.classify import Classified, classify
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found, find
-from supportbot.model.bot import Bot, FireTrigger, Guide, OpenForm, Step
+from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, OpenForm, Step
 from supportbot.model.decision import Candidate, Decision, Kind, Trace
 from supportbot.model.session import FormState, Session, Turn
 
@@ -29,7 +38,8 @@ class _Deciding:
     def __init__(self, bot: Bot, turn: Turn) -> None:
         self.bot = bot
         self.text = turn.message.text[: bot.settings.limits.message_chars]
-        self.draft = Draft(bot, known_session(bot, turn), turn.message, turn.now)
+        message = turn.message if self.text == turn.message.text else replace(turn.message, text=self.text)
+        self.draft = Draft(bot, known_session(bot, turn), message, turn.now)
         self.found: Found = find(bot.index, self.text, reading_of(bot, turn.now))
         self.classified: Classified = classify(bot, self.found, self.draft.session.category)
         self.draft.change(category=self.classified.category)
@@ -56,12 +66,15 @@ class _Deciding:
 
     def _apply(self, option: Option) -> Decision:
         rule = option.rule
-        self.draft.remember({slot: value for hit in option.hits for slot, value in hit.captures})
+        self._remember(option)
         if isinstance(rule, Guide) and rule.steps:
             self._guide(rule)
         else:
             self.draft.run(rule.do)
         return self._decided(rule.id, kind_of(self.bot, rule))
+
+    def _remember(self, option: Option) -> None:
+        self.draft.remember({slot: value for hit in option.hits for slot, value in hit.captures})
 
     def _guide(self, guide: Guide) -> None:
         running = self.draft.session.guide
@@ -73,10 +86,9 @@ class _Deciding:
     def _fall_back(self) -> Decision:
         handler = self.bot.fallback_handler
         if handler is not None:
-            option = Option(handler, handler.when[0], None)
-            if self._first_rule([option]) is not None:
-                self.draft.run(handler.do)
-                return self._decided(handler.id, "llm")
+            option = self._first_rule(fallback_options(self.bot, self.found, handler))
+            if option is not None:
+                return self._apply(option)
         if self.bot.settings.fallback:
             self.draft.say(self.bot.settings.fallback)
         return self._decided(NO_HANDLER, "handler", "no rule fits")
@@ -116,16 +128,18 @@ class _Deciding:
         return allowed
 
     def _may_answer(self, option: Option) -> bool:
-        if isinstance(option.rule, Guide):
-            return not option.when.states or self.draft.session.state in option.when.states
-        silent = Considered(self.bot, self.found)
-        return silent.first([option], self.draft, self.classified.category) is not None
+        """Whether a rule could answer; a guide's first step can be told without firing its trigger."""
+        category = self.classified.category
+        if isinstance(option.rule, Guide) and option.rule.steps:
+            return not unmet(self.draft, option.when, category)
+        return not refusal(self.draft, option.rule, option.when, category)
 
     def _digression(self, form: FormState, others: list[Option]) -> Decision:
         option = others[0]
         for other in others:
             self.considered.add(other, "" if other is option else f"{option.rule.id} is asked first")
         rule = option.rule
+        self._remember(option)
         if isinstance(rule, Guide) and rule.steps:
             self.draft.say(rule.steps[0])
         else:
@@ -140,7 +154,7 @@ class _Deciding:
 
     @staticmethod
     def _moves_on(steps: tuple[Step, ...]) -> bool:
-        return any(isinstance(step, FireTrigger | OpenForm) for step in steps)
+        return any(isinstance(step, FireTrigger | OpenForm | Handoff) for step in steps)
 
     def _note_form(self, form: FormState, note: str, others: list[Option]) -> None:
         self.considered.candidates.append(Candidate(f"form.{form.form}", "form", 0, True, (), (), ""))
@@ -180,5 +194,6 @@ def known_session(bot: Bot, turn: Turn) -> Session:
     if session.guide is not None and session.guide.guide not in bot.guides:
         changes["guide"] = None
     if turn.message.visitor:
-        changes["visitor"] = {**session.visitor, **turn.message.visitor}
+        told = {key: value for key, value in turn.message.visitor.items() if value}
+        changes["visitor"] = {**session.visitor, **told}
     return replace(session, **changes) if changes else session  # type: ignore[arg-type]

@@ -29,6 +29,8 @@ from supportbot.model.bot import (
 from supportbot.model.decision import CallAction, CallModel, Close, Effect, HandOver, Output, Say
 from supportbot.model.session import FormState, GuideState, Message, Session, SlotValue
 
+MOST_STEPS = 100  # of one turn: a guide that starts itself, or a form that opens itself, ends here
+
 
 class Draft:
     """The session being changed, and what the turn says and asks for. Never leaves the decision core."""
@@ -41,6 +43,8 @@ class Draft:
         self.outputs: list[Output] = []
         self.effects: list[Effect] = []
         self.triggers: list[str] = []
+        self._category = session.category  # before this turn
+        self._steps = 0
 
     def scope(self, result: Mapping[str, SlotValue] | None = None) -> dict[str, object]:
         return scope_of(self.bot, self.session, self.now, result)
@@ -58,6 +62,9 @@ class Draft:
 
     def run(self, steps: Iterable[Step]) -> None:
         for step in steps:
+            self._steps += 1
+            if self._steps > MOST_STEPS:
+                return
             self._step(step)
 
     def _step(self, step: Step) -> None:
@@ -105,7 +112,8 @@ class Draft:
         if way is None:
             return False
         self.triggers.append(trigger)
-        self.change(state=way.dest, timeouts_fired=0)
+        if way.dest != self.session.state:  # staying is no reason to remind the visitor all over again
+            self.change(state=way.dest, timeouts_fired=0)
         if self.bot.graph.states[way.dest].final:
             self.change(closed=True, form=None)
         return True
@@ -121,7 +129,7 @@ class Draft:
         if flow.start:
             self.fire(flow.start)
         last = len(guide.steps) == 1
-        same_topic = self.session.category == guide.category
+        same_topic = self._category == guide.category
         self.change(
             guide=GuideState(guide_id, 0, last),
             attempts=self.session.attempts if same_topic else 0,

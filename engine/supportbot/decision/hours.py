@@ -26,7 +26,7 @@ def next_open(hours: Hours, now: datetime) -> datetime | None:
         day = local.date() + timedelta(days=ahead)
         if day in hours.holidays:
             continue
-        for start, _ in hours.days.get(day.weekday(), ()):
+        for start, _ in sorted(hours.days.get(day.weekday(), ())):
             opening = datetime.combine(day, start, hours.zone)
             if opening > local:
                 return opening

@@ -28,13 +28,21 @@ def _rendered(template: Template, scope: Callable[[], Scope]) -> str:
 
 
 def _wording(bot: Bot, response: Response, session: Session) -> Wording:
-    language = session.language or session.visitor.get("language", "")
-    chosen = language if language and language != bot.settings.language else None
-    for key in ((chosen, session.channel), (chosen, None), (None, session.channel)):
-        wording = response.wordings.get(key)
-        if wording is not None:
-            return wording
+    for language in _languages(bot, session):
+        for key in ((language, session.channel), (language, None)):
+            wording = response.wordings.get(key)
+            if wording is not None:
+                return wording
     return response.wordings[(None, None)]
+
+
+def _languages(bot: Bot, session: Session) -> tuple[str | None, ...]:
+    """What to try, the best first: ``fr-CA`` falls back to ``fr``, and that to the bot's own language."""
+    wanted = (session.language or session.visitor.get("language", "")).replace("_", "-")
+    base = wanted.partition("-")[0].lower()
+    if not wanted or bot.settings.language in (wanted, base):
+        return (None,)
+    return (wanted, base, None)
 
 
 def _variant(session: Session, response_id: str, count: int) -> int:
