@@ -148,8 +148,10 @@ def write(tmp_path: Path) -> Write:
 
     def make(changes: Mapping[str, str | None] | None = None) -> Path:
         for name, text in {**SMALL, **(changes or {})}.items():
-            if text is not None:
-                path = tmp_path / name
+            path = tmp_path / name
+            if text is None:
+                path.unlink(missing_ok=True)
+            else:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, "utf-8")
         return tmp_path

@@ -69,6 +69,11 @@ def _guides(document: YamlMap, first: int, firing: Firing, context: Context) -> 
 
 def _guide(node: YamlMap, category: str, order: int, context: Context) -> Guide:
     name = text(node, "id")
+    context.refs.only_one(node, "match", "when", "guide")
+    context.refs.only_one(node, "steps", "do", "guide")
+    if node.get("steps") is None and node.get("do") is None:
+        hint = "add steps: [response, ...], or do: [{reply: response}]"
+        context.refs.error("empty-guide", value_place(node, "id"), f"the guide '{name}' does nothing", hint)
     return Guide(
         id=name,
         category=category,

@@ -78,12 +78,13 @@ def _slots(node: YamlMap, form: str, context: Context) -> Iterator[SlotSpec]:
             context.refs.error("duplicate-id", spec.place, message, "remove one of them or give it another name")
         elif spec is not None:
             seen.add(spec.name)
-            context.fill(spec.name, spec.place)
             yield spec
 
 
 def _slot(node: YamlMap, form: str, context: Context) -> SlotSpec | None:
     name, kind, place = text(node, "name"), _type(node), value_place(node, "name")
+    if name:
+        context.fill(name, place)
     ask, invalid = _response(node, "ask", context), _response(node, "invalid", context)
     choices = tuple(_choices(node, f"{form}.{name}", context))
     prefill = tuple(_prefill(node, context))

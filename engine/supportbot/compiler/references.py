@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from supportbot.compiler.nodes import key_place
+from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Diagnostic, Place, Related, did_you_mean, error, warning
 
 Kind = Literal[
@@ -86,6 +88,12 @@ class References:
             hint = self.hint(kind, name, self.known(kind))
             self.error(f"unknown-{kind}", place, f"there is no {kind} '{name}'", hint)
         return False
+
+    def only_one(self, node: YamlMap, first: str, second: str, what: str) -> None:
+        """Report a map that has two keys of which the second would do nothing."""
+        if node.get(first) is not None and node.get(second) is not None:
+            message = f"this {what} has both '{first}' and '{second}', which exclude each other"
+            self.error("conflicting-keys", key_place(node, second), message, "keep one of them")
 
     def hint(self, kind: str, name: str, known: Iterable[str]) -> str:
         """What may have been meant. Each wrong name is compared once, and only so many of them."""

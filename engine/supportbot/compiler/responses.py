@@ -65,6 +65,7 @@ def _by_channel(node: YamlMap, language: str | None, usual: Wording, context: Co
 
 
 def _wording(node: YamlMap, usual: Wording, context: Context) -> Wording:
+    context.refs.only_one(node, "text", "variants", "response")
     variants = tuple(_templates(node, "text", context)) or tuple(_templates(node, "variants", context))
     suggestions = tuple(_templates(node, "suggestions", context))
     given = "suggestions" in node
