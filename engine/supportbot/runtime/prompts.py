@@ -99,8 +99,8 @@ def _rules(bot: Bot, decision: Decision, mark: str) -> str:
     ]
     requests = tuple(_possible_requests(bot, decision.session.state))
     if requests:
-        names = " or ".join(f"{REQUEST} {name}" for name in requests)
-        lines.append(f"When the visitor needs it, and only then, add one last line: {names}.")
+        lines.append("When the visitor needs it, and only then, add as the last line one of these, alone:")
+        lines += [f"{REQUEST} {name}" for name in requests]
     return "\n".join(lines)
 
 
