@@ -10,20 +10,24 @@ from __future__ import annotations
 import unicodedata
 from functools import lru_cache
 
-MAX_CHARS = 16_000  # of normal form; one character of some scripts unfolds into eighteen
+MAX_TOKENS = 16_000  # of a text; one character of some scripts unfolds into eighteen
 
 # Apostrophes and what people type instead of them. They vanish, after contractions were opened.
 _APOSTROPHES = "'\u2019\u2018\u02bc\u02b9\u00b4`\u2032\u201b\uff07"
 
 # Letters of other scripts that look like Latin ones (Unicode TR39 confusables, the frequent part).
-_LOOK_ALIKES = dict(
-    zip(
-        "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d\u0432\u043d\u043a\u043c\u0442\u0433"
-        "\u03b1\u03b5\u03bf\u03c1\u03c5\u03b9\u03bd\u03ba\u03c4\u0131\u0251\u0261\u026a\u0585\u0578\u057d\u0566\u0570\u056f",
-        "aeopcyxijshdqwbhkmtraeopuivktiagioousqhk",
-        strict=False,
+# Letters with a stroke have no decomposition of their own: they are unfolded here.
+_LOOK_ALIKES: dict[str, str] = {
+    like: latin
+    for likes, latins in (
+        ("\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455", "aeopcyxijs"),  # Cyrillic
+        ("\u04bb\u0501\u051b\u051d\u0432\u043d\u043a\u043c\u0442\u0433", "hdqwbhkmtr"),
+        ("\u03b1\u03b5\u03bf\u03c1\u03c5\u03b9\u03bd\u03ba\u03c4", "aeopuivkt"),  # Greek
+        ("\u0585\u0578\u057d\u0566\u0570\u056f", "onuqhk"),  # Armenian
+        ("\u0131\u0251\u0261\u026a\u0142\u00f8\u0111\u0127\u0167", "iagilodht"),  # Latin
     )
-)
+    for like, latin in zip(likes, latins, strict=True)
+}
 
 # One typed word -> the words it stands for. Spellings without the apostrophe count as well.
 _NEGATED = [
@@ -50,6 +54,15 @@ _OPENED: dict[str, tuple[str, ...]] = {f"{verb}nt": (verb, "not") for verb in _N
     "cannt": ("can", "not"),
     "wont": ("will", "not"),
     "shant": ("shall", "not"),
+    "donot": ("do", "not"),
+    "doesnot": ("does", "not"),
+    "didnot": ("did", "not"),
+    "isnot": ("is", "not"),
+    "wasent": ("was", "not"),
+    "isent": ("is", "not"),
+    "havnt": ("have", "not"),
+    "hasent": ("has", "not"),
+    "didint": ("did", "not"),
     "aint": ("is", "not"),
     "dosent": ("does", "not"),
     "dosnt": ("does", "not"),
@@ -137,17 +150,18 @@ def tokens(text: str) -> tuple[str, ...]:
             found.extend(opened)
     if not _JOINABLE.isdisjoint(found):
         found = _join(found)
-    return tuple(found)
+    return tuple(found[:MAX_TOKENS])
 
 
 def folded(text: str) -> str:
     """The text that regex patterns search: compatibility form, case folded, punctuation kept."""
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", text).casefold()[:MAX_CHARS]
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _open(word: str) -> tuple[str, ...]:
+    word = word.strip("'")  # 'quoted'
     bare = word.replace("'", "")
     if word in _OPENED_APOSTROPHE:
         return _OPENED_APOSTROPHE[word]
@@ -182,8 +196,8 @@ def _join(words: list[str]) -> list[str]:
 
 def _latin(text: str) -> str:
     """Fold a text with characters beyond ASCII; letters of other alphabets survive as they are."""
-    text = unicodedata.normalize("NFKD", text[:MAX_CHARS]).casefold()
-    text = unicodedata.normalize("NFKD", text)[:MAX_CHARS]
+    text = unicodedata.normalize("NFKD", text).casefold()
+    text = unicodedata.normalize("NFKD", text)
     return "".join(map(_fold_character, text))
 
 
@@ -200,4 +214,6 @@ def _fold_character(character: str) -> str:
         return " " if character in "\u0085\u2028\u2029" else ""
     if category == "So":
         return f" {character} "
-    return character if category[0] in "LN" or category == "Mc" else " "
+    if category == "Mc":  # a mark that takes part in reordering would not come out the same twice
+        return "" if unicodedata.combining(character) else character
+    return character if category[0] in "LN" else " "
