@@ -62,6 +62,21 @@ def test_refusals_are_problems(method: str, path: str, status: int) -> None:
     run(test)
 
 
+@pytest.mark.parametrize("path", ["/", "/chat", "/nowhere"])
+def test_a_refusal_before_any_view_has_the_same_form(path: str) -> None:
+    async def test(world: World) -> None:
+        request = (
+            f"POST {path} HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nX-Request-ID: r-1\r\nConnection: close\r\n\r\n"
+        )
+        answer = await raw(world.port, request.encode())
+        assert answer.startswith(b"HTTP/1.1 417 ")
+        assert b"problem+json" in answer
+        assert b"X-Request-ID: r-1\r\n" in answer
+        assert b"Content-Security-Policy" in answer
+
+    run(test)
+
+
 @pytest.mark.parametrize("path", ["/", "/health", "/widget", "/nowhere", "/livez", "/webhook/salesiq"])
 def test_every_response_has_the_headers_of_a_careful_server(path: str) -> None:
     async def test(world: World) -> None:

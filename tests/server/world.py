@@ -222,19 +222,27 @@ class World:
 
 
 @asynccontextmanager
-async def serving(options: ServerOptions | None = None, host: str = "127.0.0.1") -> AsyncIterator[World]:
+async def serving(options: ServerOptions | None = None) -> AsyncIterator[World]:
     conversations = FakeConversations()
     chosen = options or ServerOptions()
     app = create_app(conversations, chosen)
-    runner = Runner(app, chosen.limits)
+    async with listening(app, chosen) as (port, client):
+        try:
+            yield World(conversations, app, port, client)
+        finally:
+            conversations.gate.set()
+
+
+@asynccontextmanager
+async def listening(app: web.Application, options: ServerOptions) -> AsyncIterator[tuple[int, aiohttp.ClientSession]]:
+    """The app on a free port of loopback, and a client for it."""
+    runner = Runner(app, options.limits)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, host, 0)
-        await site.start()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
         async with aiohttp.ClientSession() as client:
-            yield World(conversations, app, runner.addresses[0][1], client)
+            yield runner.addresses[0][1], client
     finally:
-        conversations.gate.set()
         await runner.cleanup()
 
 

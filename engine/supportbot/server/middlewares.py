@@ -37,7 +37,8 @@ async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
     loop = asyncio.get_running_loop()
     request[STARTED] = loop.time()
     service = request.app[SERVICE]
-    logs.REQUEST_ID.set(request_id_of(request.headers.get("X-Request-ID", "")))
+    if not logs.REQUEST_ID.get():  # the protocol may have given one already
+        logs.REQUEST_ID.set(request_id_of(request.headers.get("X-Request-ID", "")))
     logs.REVISION.set(service.bot.revision)
     response = await _answer(request, handler)
     if service.draining:

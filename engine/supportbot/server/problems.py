@@ -59,4 +59,6 @@ def from_http_error(failure: web.HTTPException) -> Problem:
         return Problem(405, f"This address answers {allowed or 'other methods'} only.", headers)
     if failure.status == 413:
         return Problem(413, "The request is larger than this server reads.", headers)
+    if failure.status == 417:
+        return Problem(417, "Of the header Expect only 100-continue is understood.", headers)
     return Problem(failure.status, failure.reason, headers)

@@ -7,6 +7,7 @@ Bodies are not decompressed: a small request could otherwise keep the event loop
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -14,7 +15,9 @@ from aiohttp import web
 from supportbot.server import logs
 from supportbot.server.middlewares import SECURITY_HEADERS, request_id_of
 from supportbot.server.options import ServerLimits
-from supportbot.server.problems import Problem, problem_response
+from supportbot.server.problems import Problem, from_http_error, problem_response
+
+Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 LINGER = 2.0  # seconds in which the rest of a refused body is read, so that the caller sees the refusal
 
@@ -64,4 +67,17 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         kwargs: dict[str, Any] = made._kwargs
-        return Server(made.request_handler, request_factory=made.request_factory, **kwargs)
+        return Server(_answered(made.request_handler), request_factory=made.request_factory, **kwargs)
+
+
+def _answered(handle: Handle) -> Handle:
+    """aiohttp refuses some requests before any middleware runs, e.g. for their Expect header."""
+
+    async def answered(request: web.BaseRequest) -> web.StreamResponse:
+        logs.REQUEST_ID.set(request_id_of(request.headers.get("X-Request-ID", "")))
+        try:
+            return await handle(request)
+        except web.HTTPException as failure:
+            return problem_response(from_http_error(failure))
+
+    return answered
