@@ -11,13 +11,14 @@ from zoneinfo import ZoneInfo, available_timezones
 from supportbot.compiler.blocks import Typos
 from supportbot.compiler.context import Context
 from supportbot.compiler.graph import duration
-from supportbot.compiler.nodes import flag, named, number, section, text, texts, value_place, whole
+from supportbot.compiler.nodes import flag, maps, named, number, section, text, texts, value_place, whole
 from supportbot.compiler.quantities import day, span
 from supportbot.compiler.steps import compile_steps
 from supportbot.compiler.templates import PROMPT_EXTRAS
+from supportbot.compiler.variables import variable_text
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Place, did_you_mean
-from supportbot.model.bot import GuideFlow, Hours, Limits, ModelSettings, Settings, Step, Template
+from supportbot.model.bot import GuideFlow, Hours, Invariant, Limits, ModelSettings, Settings, Step, Template
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 UTC: Final = "UTC"
@@ -53,6 +54,7 @@ def compile_settings(node: YamlMap, prompts: Mapping[str, str], context: Context
         limits=_limits(section(node, "limits")),
         guides=_guides(section(node, "guides"), context),
         llm=_model(section(node, "llm"), prompts, context),
+        invariants=tuple(_invariants(node)),
         server=MappingProxyType(dict(section(node, "server") or {})),
     )
 
@@ -65,6 +67,12 @@ def _default_category(node: YamlMap, context: Context) -> str:
         hint = "write rules/categories/other.yaml with category: other"
         context.refs.error("no-category", node.place, "the bot has no category", hint)
     return "other" if "other" in known else next(iter(known), "")
+
+
+def _invariants(node: YamlMap) -> Iterator[Invariant]:
+    for item in maps(node, "invariants"):
+        for reach, place in texts(item, "reach"):
+            yield Invariant(reach, whole(item, "turns", 1), place)
 
 
 def _response(node: YamlMap, key: str, context: Context) -> str | None:
@@ -154,9 +162,9 @@ def _guides(node: YamlMap | None, context: Context) -> GuideFlow:
 def _model(node: YamlMap | None, prompts: Mapping[str, str], context: Context) -> ModelSettings:
     found = node if node is not None else YamlMap(Place("supportbot.yaml"))
     return ModelSettings(
-        model=text(found, "model"),
-        fallbacks=tuple(name for name, _ in texts(found, "fallbacks")),
-        api_base=text(found, "api_base"),
+        model=variable_text(text(found, "model"), value_place(found, "model"), context),
+        fallbacks=tuple(variable_text(name, place, context) for name, place in texts(found, "fallbacks")),
+        api_base=variable_text(text(found, "api_base"), value_place(found, "api_base"), context),
         deadline=duration(found, "deadline", 8.0, context),
         attempts=whole(found, "attempts", 2),
         max_tokens=whole(found, "max_tokens", 500),

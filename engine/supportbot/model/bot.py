@@ -359,6 +359,15 @@ class GuideFlow:
 
 
 @dataclass(frozen=True, slots=True)
+class Invariant:
+    """A promise of the bot: from every state, ``reach`` (a state, or ``person``) within so many turns."""
+
+    reach: str
+    turns: int
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     attempts: int = 3
     message_chars: int = 4000
@@ -378,6 +387,7 @@ class Settings:
     limits: Limits
     guides: GuideFlow
     llm: ModelSettings
+    invariants: tuple[Invariant, ...] = ()
     server: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
 
 
