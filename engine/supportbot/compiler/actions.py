@@ -10,12 +10,14 @@ from supportbot.compiler.context import Context
 from supportbot.compiler.graph import duration
 from supportbot.compiler.nodes import maps, named, section, text, texts, value_place
 from supportbot.compiler.steps import compile_steps
+from supportbot.compiler.variables import secret_text, variable_text
 from supportbot.config.yaml_nodes import YamlList, YamlMap
 from supportbot.diagnostics import Place
 from supportbot.model.bot import Action, BodyMap, Connection, Template
 
 TIMEOUT = 10.0  # seconds
 MAX_DEPTH = 60
+SECRET_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "cookie"})
 
 _POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
 
@@ -36,9 +38,9 @@ def compile_connections(documents: Sequence[YamlMap], context: Context) -> dict[
             if isinstance(node, YamlMap) and context.refs.known("connection").get(name) == place:
                 made[name] = Connection(
                     id=name,
-                    base_url=text(node, "base_url"),
-                    headers=_headers(section(node, "headers")),
-                    bearer=text(node, "bearer") or None,
+                    base_url=variable_text(text(node, "base_url"), value_place(node, "base_url"), context),
+                    headers=_headers(section(node, "headers"), context),
+                    bearer=secret_text(text(node, "bearer"), value_place(node, "bearer"), context) or None,
                     timeout=duration(node, "timeout", TIMEOUT, context),
                     place=place,
                 )
@@ -55,9 +57,13 @@ def compile_actions(documents: Sequence[YamlMap], context: Context) -> dict[str,
     return made
 
 
-def _headers(node: YamlMap | None) -> Mapping[str, str]:
-    plain = {name: str(value) for name, value, _ in named(node) if isinstance(value, str | int | float)}
-    return MappingProxyType(plain)
+def _headers(node: YamlMap | None, context: Context) -> Mapping[str, str]:
+    made: dict[str, str] = {}
+    for name, value, _ in named(node):
+        if node is not None and isinstance(value, str | int | float):
+            check = secret_text if name.lower() in SECRET_HEADERS else variable_text
+            made[name] = check(str(value), value_place(node, name), context)
+    return MappingProxyType(made)
 
 
 def _action(node: YamlMap, context: Context) -> Action:

@@ -44,7 +44,7 @@ def _response(value: Any, place: Place, languages: Sequence[str], context: Conte
     wordings = dict(_by_channel(value, None, Wording(()), context))
     node = section(value, "languages")
     for language, entry, at in named(node):
-        if language not in languages:
+        if language not in languages and "settings" not in context.refs.lost:
             hint = f"add it to `languages` in supportbot.yaml, which has {', '.join(languages)}"
             context.refs.error("unknown-language", at, f"the bot does not speak '{language}'", hint)
         elif node is not None:

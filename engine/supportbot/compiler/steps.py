@@ -8,6 +8,7 @@ from typing import Any
 from supportbot.compiler.context import Context
 from supportbot.compiler.nodes import maps, named, text, texts, value_place
 from supportbot.compiler.templates import NOTHING, Roots
+from supportbot.compiler.variables import variable_text
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Place
 from supportbot.model.bot import (
@@ -45,7 +46,8 @@ def _step(item: YamlMap, name: str, value: Any, context: Context, extras: Roots)
     if name == "set" and isinstance(value, YamlMap):
         return SetSlots(tuple(_assignments(value, context, extras)))
     if name == "handoff" and isinstance(value, YamlMap):
-        return Handoff(text(value, "department") or None)
+        department = variable_text(text(value, "department"), value_place(value, "department"), context)
+        return Handoff(department or None)
     if value is not True:
         return None
     simple: dict[str, Step] = {
