@@ -8,13 +8,13 @@ from typing import Any
 import re2
 
 from supportbot.compiler.patterns import (
-    Beginning,
     Capture,
     Element,
     Gap,
     ListName,
     PhraseError,
     Word,
+    fits_anything,
     parse_phrase,
     walk,
 )
@@ -103,7 +103,7 @@ class IndexBuilder:
             id=len(self._patterns),
             source=text,
             use=use,
-            weight=float(weight) if isinstance(weight, int | float) else None,
+            weight=float(weight) if isinstance(weight, int | float) and not isinstance(weight, bool) else None,
             exact=options.get("typos") is False,
             regex="regex" in options,
             place=place,
@@ -124,6 +124,7 @@ class IndexBuilder:
     def _add_regex(self, pattern: Pattern) -> bool:
         options = re2.Options()
         options.log_errors = False
+        options.case_sensitive = False
         options.max_mem = MAX_REGEX_BYTES
         try:
             compiled = re2.compile(pattern.source, options)
@@ -163,9 +164,7 @@ class IndexBuilder:
         if elements and all(isinstance(element, Word) for element in elements):
             return elements
         every = walk(elements)
-        if not any(isinstance(element, Word | Beginning | ListName) for element in every):
-            if any(isinstance(element, Capture) and element.type != "text" for element in elements):
-                return elements
+        if fits_anything(elements):
             what = "matches every message" if elements else "has no letters or digits left after normalisation"
             self._mistake("pattern-empty", place, f"the phrase '{text}' {what}", "write at least one word")
             return None

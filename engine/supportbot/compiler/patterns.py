@@ -105,12 +105,16 @@ class _Parser:
                 self.at += 1
                 continue
             flush()
-            found.append(self._special(character))
+            element = self._special(character)
+            if element != Word("?") or found[-1:] != [element]:  # "??" is one question, in messages too
+                found.append(element)
         flush()
         return tuple(found)
 
     def _beginning(self, run: list[str]) -> list[Element]:
-        before, _, last = "".join(run).rpartition(" ")
+        typed = "".join(run)
+        last = typed.split()[-1]
+        before = typed[: -len(last)]
         run.clear()
         words = tokens(last)
         if len(words) != 1:
@@ -118,7 +122,7 @@ class _Parser:
         if len(words[0]) < 2:
             raise PhraseError(self.at - 1, 2, f"'{last}*' would match almost any word", "write at least two letters")
         self.at += 1
-        if self.at < len(self.text) and self.text[self.at] not in " )]|":
+        if self.at < len(self.text) and not self.text[self.at].isspace() and self.text[self.at] not in ")]|":
             raise PhraseError(
                 self.at - 1,
                 1,
@@ -204,3 +208,25 @@ def walk(elements: Sequence[Element]) -> list[Element]:
             for alternative in element.alternatives:
                 found.extend(walk(alternative))
     return found
+
+
+def fits_anything(elements: Sequence[Element]) -> bool:
+    """Whether no word at all is needed: only gaps, free texts and optional parts, or nothing."""
+    ways = _needs(elements)
+    return not any(needs_word for needs_word, _ in ways) or (False, True) in ways
+
+
+def _needs(elements: Sequence[Element]) -> set[tuple[bool, bool]]:
+    """The ways to say a phrase, as (something must be found, a free text is taken)."""
+    ways = {(False, False)}
+    for element in elements:
+        if isinstance(element, Group):
+            more = set().union(*(_needs(alternative) for alternative in element.alternatives))
+            more |= {(False, False)} if element.optional else set()
+        elif isinstance(element, Gap):
+            continue
+        else:
+            free = isinstance(element, Capture) and element.type == "text"
+            more = {(not free, free)}
+        ways = {(word or needs, text or takes) for word, text in ways for needs, takes in more}
+    return ways

@@ -26,6 +26,7 @@ class TooManyOptions(Exception):
 
 
 Item = Symbol | Gap | Capture
+Path = tuple[Item, ...]
 
 
 class TrieBuilder:
@@ -35,7 +36,8 @@ class TrieBuilder:
         self.root = Node()
         self.symbol_names: dict[int, str] = {}
         self.prefixes: dict[str, int] = {}
-        self._groups: dict[tuple[tuple[Item, ...], ...], int] = {}
+        self._groups: dict[tuple[Path, ...], int] = {}
+        self._captures: dict[tuple[Node, str, str, bool], Node] = {}
         self._pattern_ends: dict[Node, list[int]] = {}
         self._symbol_ends: dict[Node, list[int]] = {}
         self._words: set[str] = set()
@@ -47,12 +49,12 @@ class TrieBuilder:
         return self._lists[name]
 
     def add_pattern(self, pattern: int, elements: Sequence[Element]) -> None:
-        for path in self._expand(elements):
+        for path in self._whole(elements):
             self._insert(path, self._pattern_ends, pattern)
 
     def add_list_phrase(self, name: str, elements: Sequence[Element]) -> None:
         symbol = self.list_symbol(name)
-        for path in self._expand(elements):
+        for path in self._whole(elements):
             self._insert(path, self._symbol_ends, symbol)
 
     def finish(self) -> Node:
@@ -85,57 +87,79 @@ class TrieBuilder:
         self.symbol_names[symbol] = name
         return symbol
 
-    def _expand(self, elements: Sequence[Element]) -> list[tuple[Item, ...]]:
-        paths: list[tuple[Item, ...]] = [()]
+    def _whole(self, elements: Sequence[Element]) -> list[Path]:
+        """The ways to say a whole phrase, without gaps at its ends, where they change nothing."""
+        trimmed = (_without_outer_gaps(path) for path in self._expand(elements))
+        return list(dict.fromkeys(path for path in trimmed if path))
+
+    def _expand(self, elements: Sequence[Element]) -> list[Path]:
+        paths: list[Path] = [()]
         for element in elements:
-            optional = isinstance(element, Group) and element.optional
-            items = self._items(element)
-            longer = [(*path, *items) for path in paths]
-            paths = paths + longer if optional else longer
+            ways = self._ways(element)
+            paths = [(*path, *way) for path in paths for way in ways]
             if len(paths) > MAX_EXPANSIONS:
                 raise TooManyOptions
-        return [trimmed for path in paths if (trimmed := _without_outer_gaps(path))]
+        return paths
 
-    def _items(self, element: Element) -> tuple[Item, ...]:
+    def _ways(self, element: Element) -> tuple[Path, ...]:
         if isinstance(element, Word):
             self._words.add(element.text)
-            return (element.text,)
+            return ((element.text,),)
         if isinstance(element, Beginning):
             if element.text not in self.prefixes:
                 self.prefixes[element.text] = self._new_symbol(f"{element.text}*")
-            return (self.prefixes[element.text],)
+            return ((self.prefixes[element.text],),)
         if isinstance(element, ListName):
-            return (self.list_symbol(element.name),)
+            return ((self.list_symbol(element.name),),)
         if isinstance(element, Group):
             return self._group(element)
-        return (element,)
+        return ((element,),)
 
-    def _group(self, group: Group) -> tuple[Item, ...]:
-        paths = tuple(dict.fromkeys(path for part in group.alternatives for path in self._expand(part)))
-        if len(paths) == 1:
-            return paths[0]
+    def _group(self, group: Group) -> tuple[Path, ...]:
+        """One symbol for all alternatives, but not for those that a symbol cannot stand for.
+
+        A symbol hands on neither captured values nor gaps at its ends: such alternatives are spelled out.
+        """
+        paths = dict.fromkeys(path for part in group.alternatives for path in self._expand(part))
+        plain = tuple(path for path in paths if path and not _must_be_spelled_out(path))
+        ways: list[Path] = [()] if group.optional or () in paths else []
+        if len(plain) == 1:
+            ways.append(plain[0])
+        elif plain:
+            ways.append((self._group_symbol(plain),))
+        return (*ways, *(path for path in paths if _must_be_spelled_out(path)))
+
+    def _group_symbol(self, paths: tuple[Path, ...]) -> int:
         if paths not in self._groups:
             symbol = self._new_symbol("(...)")
             self._groups[paths] = symbol
             for path in paths:
                 self._insert(path, self._symbol_ends, symbol)
-        return (self._groups[paths],)
+        return self._groups[paths]
 
     def _insert(self, path: Sequence[Item], ends: dict[Node, list[int]], number: int) -> None:
         node = self.root
-        for item in path:
+        for at, item in enumerate(path):
             if isinstance(item, Gap):
                 if node.gap is None:
                     node.gap = Node()
                 node = node.gap
             elif isinstance(item, Capture):
-                node = _capture_edge(node, item)
+                node = self._capture_edge(node, item, at + 1 == len(path))
             else:
                 following = node.edges.get(item)
                 if following is None:
                     following = node.edges[item] = Node()
                 node = following
         ends.setdefault(node, []).append(number)
+
+    def _capture_edge(self, node: Node, capture: Capture, last: bool) -> Node:
+        """A value at the end of a phrase has a node of its own: it takes all that follows, others stop early."""
+        key = (node, capture.slot, capture.type, last)
+        if key not in self._captures:
+            following = self._captures[key] = Node()
+            node.captures = (*node.captures, (capture.slot, capture.type, following))
+        return self._captures[key]
 
 
 def _nodes(root: Node) -> Iterator[Node]:
@@ -149,16 +173,13 @@ def _nodes(root: Node) -> Iterator[Node]:
             waiting.append(node.gap)
 
 
-def _capture_edge(node: Node, capture: Capture) -> Node:
-    for slot, type_, following in node.captures:
-        if (slot, type_) == (capture.slot, capture.type):
-            return following
-    following = Node()
-    node.captures = (*node.captures, (capture.slot, capture.type, following))
-    return following
+def _must_be_spelled_out(path: Path) -> bool:
+    return bool(path) and (
+        isinstance(path[0], Gap) or isinstance(path[-1], Gap) or any(isinstance(item, Capture) for item in path)
+    )
 
 
-def _without_outer_gaps(path: tuple[Item, ...]) -> tuple[Item, ...]:
+def _without_outer_gaps(path: Path) -> Path:
     """A gap at either end changes nothing: phrases match anywhere in a message."""
     start, end = 0, len(path)
     while start < end and isinstance(path[start], Gap):

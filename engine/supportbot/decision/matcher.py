@@ -193,8 +193,8 @@ class _Search:
             if type_ == "text":
                 last = min(at + TEXT_WORDS, len(self.words))
                 # A value at the end of the phrase takes all that follows; inside, as little as it can.
-                ends = range(at + 1, last + 1) if following.edges else range(last, last + 1)
-                for end in ends:
+                first = last if following.patterns or following.symbols else at + 1
+                for end in range(first, last + 1):
                     if end > at:
                         ways.append((following, end, (*captures, (slot, self._said(at, end)))))
                 continue
@@ -244,6 +244,7 @@ def _programs(regexes: tuple[tuple[int, str], ...]) -> _Programs:
     """Linear-time programs; compiled once per bot revision."""
     options = re2.Options()
     options.log_errors = False
+    options.case_sensitive = False  # the text is folded, a pattern may be written in capitals
     together = re2.Set.SearchSet(options)
     for _, source in regexes:
         together.Add(source)
