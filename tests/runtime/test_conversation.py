@@ -215,6 +215,11 @@ def test_the_models_answer_reaches_the_visitor_and_the_record(bot: Bot) -> None:
     assert (result.record.model, result.record.tokens_in, result.record.tokens_out) == ("openai/test", 30, 6)
 
 
+def test_marks_of_the_prompt_that_a_model_repeats_are_taken_out(bot: Bot) -> None:
+    model = FakeModel(ModelAnswer("<visitor-0badcafe>\nTry this.\n</visitor-0badcafe>", "m"))
+    assert asyncio.run(conversations(bot, model=model).take(message("what is this"))).reply.text == "Try this."
+
+
 def test_a_model_may_ask_for_what_is_declared(bot: Bot) -> None:
     model = FakeModel(ModelAnswer("I am not sure.\nREQUEST: offer_person", "m"))
     result = asyncio.run(conversations(bot, model=model).take(message("what is this")))

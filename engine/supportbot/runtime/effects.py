@@ -14,7 +14,7 @@ from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Decision, Outcome
 from supportbot.model.session import Turn
 from supportbot.runtime.ports import ActionResult, Actions, Model, ModelAnswer
-from supportbot.runtime.prompts import build_prompt
+from supportbot.runtime.prompts import build_prompt, without_marks
 
 log = logging.getLogger("supportbot.effects")
 
@@ -69,11 +69,12 @@ async def _within(seconds: float, work: Awaitable[Result], name: str) -> Result 
 
 
 def _model_outcome(effect: CallModel, answer: ModelAnswer, elapsed: float) -> Outcome:
-    error = answer.error or ("" if answer.text.strip() else "empty")
+    text = without_marks(answer.text)
+    error = answer.error or ("" if text else "empty")
     return Outcome(
         effect=effect,
         ok=not error,
-        text="" if error else answer.text,
+        text="" if error else text,
         error=_known(error),
         elapsed=elapsed,
         model=answer.model,

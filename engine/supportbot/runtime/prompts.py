@@ -7,6 +7,7 @@ masked and stands in user messages between marks that change with each prompt, s
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +23,7 @@ from supportbot.runtime.ports import ChatMessage
 
 CHARS_PER_TOKEN = 4
 _FACT_CHARS = 300
+_MARKS = re.compile(r"</?(?:visitor|facts)-[0-9a-f]{8}>\n?")
 _DEFAULT_SYSTEM = (
     "You are the support assistant of {name}. Answer briefly, in plain words, with steps a person can follow."
 )
@@ -141,6 +143,11 @@ def _window(history: tuple[Exchange, ...], exchanges: int, mark: str, budget: in
             break
         kept = [asked, answered, *kept]
     return tuple(kept)
+
+
+def without_marks(text: str) -> str:
+    """A model's answer without the marks of the prompt, which some models repeat."""
+    return _MARKS.sub("", text).strip()
 
 
 def _between(kind: str, mark: str, text: str) -> str:
