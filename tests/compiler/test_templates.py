@@ -27,6 +27,7 @@ ALLOWED = [
     "{{ slots.name | replace('a', 'b') | trim | title | lower }}",
     "{% for item in result.rows %}{{ loop.index }}. {{ item.title }}{% if not loop.last %}, {% endif %}{% endfor %}",
     "{{ result.list | join(', ') }}",
+    "{{ slots.name | replace('-', ' ') | replace('/', ' ') | replace('.', '') | replace('  ', ' ') }}",
     "{% if session.state in ['a', 'b'] %}x{% endif %}",
     "{# a remark #}x",
 ]
@@ -43,6 +44,8 @@ FORBIDDEN = [
     "{{ 10 ** 10 ** 10 }}",
     "{{ 'a' | replace('', 'b') }}",
     "{{ 'a' | replace('a', 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa') }}",
+    "{{ slots.name | join('ab') | join('ab') | join('ab') }}",
+    "{{ slots.name | replace('a') }}",
     "{{ 'a' | replace('a','aa') | replace('a','aa') | replace('a','aa') | replace('a','aa') }}",
     "{{ slots.count | round(1000000000) }}",
     "{{ slots.count | round(9, 'ceil') }}",

@@ -16,7 +16,7 @@ LOOP_PARTS: Final = frozenset({"index", "index0", "first", "last", "length"})
 GROWING: Final = frozenset({"replace", "join"})
 # Jinja2 finds these on the mapping itself before it looks for a key.
 METHODS: Final = frozenset(name for name in dir(dict) if not name.startswith("_"))
-MAX_GROWING: Final = 3
+MAX_GROWING: Final = 2
 MAX_INSERTED: Final = 40
 
 ALLOWED: Final[frozenset[type[nodes.Node]]] = frozenset(
@@ -137,15 +137,22 @@ def _filter_problem(node: nodes.Filter) -> Why | None:
 
 
 def _growth_problem(node: nodes.Filter) -> Why | None:
-    growing = [item for item in node.find_all(nodes.Filter) if item.name in GROWING]
-    if len(growing) + 1 > MAX_GROWING:
-        return f"at most {MAX_GROWING} of replace and join may be chained", "do less in one template"
     values = [item.value if isinstance(item, nodes.Const) else None for item in node.args]
     if node.kwargs or not all(isinstance(value, str) and len(value) <= MAX_INSERTED for value in values):
         return f"{node.name} takes fixed texts of at most {MAX_INSERTED} characters", 'e.g. replace("a", "b")'
     if node.name == "replace" and (len(values) != 2 or not values[0]):
         return "replace takes the text to look for and the text to put there", 'e.g. replace("a", "b")'
+    if sum(_grows(item) for item in (node, *node.find_all(nodes.Filter))) > MAX_GROWING:
+        return f"at most {MAX_GROWING} joins and replacements by longer texts may be chained", "do less in one template"
     return None
+
+
+def _grows(node: nodes.Filter) -> bool:
+    """Whether the result can be many times as long as the text that is filtered."""
+    if node.name != "replace":
+        return node.name == "join"
+    lengths = [len(str(item.value)) for item in node.args if isinstance(item, nodes.Const)]
+    return len(lengths) == 2 and lengths[1] > lengths[0]
 
 
 def _digits_problem(node: nodes.Filter) -> Why | None:
