@@ -21,15 +21,16 @@ from supportbot.model.bot import Bot
 from supportbot.resources import starter_bot
 from supportbot.runtime.checks import CheckReport, run_checks
 
-# One conversation through guides, handlers, a digression and a form.
+# One conversation: a guide and its next step, a handler, a typing mistake, a form with typed answers.
 SCRIPT: Sequence[str] = (
     "hi, my printer is offline again",
     "no, still the same",
-    "it works now, thanks! but quikbooks shows error H202",
-    "that didn't help either",
+    "that did it, thanks!",
+    "now quikbooks shows error H202",
     "can someone call me back?",
-    "how long does that usually take?",
+    "Sam Carter",
     "020 7946 0123",
+    "tomorrow at 10",
     "yes",
 )
 NEXT = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,7 @@ SESSION = "terminal"
 YOU, BOT = "you> ", "bot> "
 WIDEST = 100  # columns of running text
 SHOWN_CANDIDATES = 6
+_LIST_MARK = re.compile(r" *(?:[0-9]{1,2}[.)]|[-*\u2022]) ")  # of the bot's own texts only
 
 
 class MovableClock:
@@ -104,17 +106,21 @@ def show_reply(reply: Reply, paint: Paint) -> str:
 
 def _speech(text: str, paint: Paint) -> str:
     room = max(30, min(columns(), WIDEST) - len(BOT))
-    lines = []
-    for line in safe(text, lines=True).split("\n"):
-        indent = " " * (len(line) - len(line.lstrip()))
-        lines += textwrap.wrap(line, room, subsequent_indent=indent, break_on_hyphens=False) or [""]
+    lines = [piece for line in safe(text, lines=True).split("\n") for piece in _wrapped(line, room)]
     first, *others = lines
-    return "\n".join([paint.good(BOT) + first, *(" " * len(BOT) + line for line in others)])
+    return "\n".join([paint.good(BOT) + first, *((" " * len(BOT) + line).rstrip() for line in others)])
+
+
+def _wrapped(line: str, room: int) -> list[str]:
+    """The line in pieces that fit; under a list's number or dash the text stands in a column of its own."""
+    marker = _LIST_MARK.match(line)
+    indent = " " * (marker.end() if marker else len(line) - len(line.lstrip()))
+    return textwrap.wrap(line, room, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
 def show_why(decision: Decision, before: str, after: str, seconds: float, paint: Paint) -> str:
     """One faint line: which rule answered, and where the conversation went."""
-    rule = f"{decision.kind} {decision.handler}" if decision.kind != decision.handler else decision.handler
+    rule = f"{decision.kind} {decision.handler.removeprefix('form.')}"
     moved = before if before == after else f"{before} → {after}"
     return paint.faint(" " * len(BOT) + f"— {rule} · {decision.category} · {moved} · {seconds * 1000:.1f} ms")
 
