@@ -102,6 +102,13 @@ CASES = [
         "begin",
         "greeting, offered, working",
     ),
+    Case(
+        "illegal-trigger",
+        PRINTING,
+        'match: ["printer',
+        'when: {state: closed}\n    title: ["printer',
+        "printer_offline",
+    ),
     Case("bad-duration", SETTINGS, "deadline: 8s", "deadline: 8 sec", "8 sec", "8s"),
     Case("bad-duration", STATES, "after: 30m", "after: soon", "soon"),
     Case("bad-time", SETTINGS, "13:00-17:30", "17:30-13:00", '"17:30-13:00"'),

@@ -62,8 +62,10 @@ def _guides(document: YamlMap, first: int, firing: Firing, context: Context) -> 
     category = text(document, "category")
     for order, node in enumerate(maps(document, "guides"), first):
         guide = _guide(node, category, order, context)
+        if guide.steps:
+            firing.check_start(guide.place, allowed_states(guide.when))
         firing.check(node, "do", allowed_states(guide.when))
-        if context.refs.known("guide").get(guide.id) == guide.place:
+        if context.refs.known("guide").get(guide.id) == guide.place and category in context.refs.known("category"):
             yield guide
 
 

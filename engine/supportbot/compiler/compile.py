@@ -115,7 +115,7 @@ def _parts(documents: _Documents, settings_node: YamlMap, files: BotFiles, conte
     """Compile every part; what is returned puts them together, which only a bot without errors allows."""
     settings = compile_settings(settings_node, files.prompts, context)
     graph = compile_graph(documents("states"), context)
-    firing = Firing(graph, context)
+    firing = Firing(graph, settings.guides.start, context)
     firing.check_timeouts(documents("states"))
     categories, guides = compile_categories(documents("category"), files.prompts, firing, context)
     handlers = compile_handlers(documents("handlers"), firing, context)

@@ -19,6 +19,7 @@ class Firing:
     """Follows triggers through the graph. Answers are kept, because many rules share their states."""
 
     graph: Graph
+    guide_start: str | None
     context: Context
     ways: dict[str, dict[str, frozenset[str]]] = field(default_factory=dict)  # trigger -> source -> dests
     known: dict[tuple[frozenset[str], str], frozenset[str]] = field(default_factory=dict)
@@ -38,6 +39,12 @@ class Firing:
                 self._report(trigger, place, here)
                 return
             here = after
+
+    def check_start(self, place: Place, states: frozenset[str]) -> None:
+        """The same for a guide with steps, which fires a trigger that it does not name."""
+        here = states or frozenset(self.graph.states)
+        if self.guide_start in self.ways and not self.after(here, self.guide_start):
+            self._report(self.guide_start, place, here)
 
     def check_timeouts(self, documents: list[YamlMap]) -> None:
         for document in documents:
