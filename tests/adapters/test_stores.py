@@ -173,6 +173,23 @@ def test_the_file_is_durable_by_its_settings(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
+def test_two_stores_on_one_file_see_each_other(tmp_path: Path) -> None:
+    async def run() -> None:
+        one, two = SQLiteStore(tmp_path / "s.db"), SQLiteStore(tmp_path / "s.db")
+        await one.commit(session(version=1), None)
+        await two.commit(session(version=2, state="two"), None)
+        with pytest.raises(Conflict):
+            await one.commit(session(version=2, state="one"), None)
+        tried = [store.commit(session(f"other{n}"), None) for n in range(50) for store in (one, two)]
+        results = await asyncio.gather(*tried, return_exceptions=True)
+        assert [type(result) for result in results].count(Conflict) == 50
+        assert await one.load("s1") == await two.load("s1")
+        await one.close()
+        await two.close()
+
+    asyncio.run(run())
+
+
 _WRITER = """
 import asyncio, sys
 from tests.adapters.test_stores import SQLiteStore, record, session

@@ -137,7 +137,11 @@ def _why(rule: Rule, decision: Decision) -> str:
     if isinstance(rule, Category):
         return "add a pattern to its match, or to one of its guides"
     rejected = [c.rejected for c in decision.trace.candidates if c.id == rule.id and c.rejected]
-    return rejected[0] if rejected else "none of its patterns is in the message; add one"
+    if rejected:
+        return rejected[0]
+    if isinstance(rule, Guide) and not rule.steps:
+        return "none of its patterns is in the message, or they are too small a part of it; add a longer one"
+    return "none of its patterns is in the message; add one"
 
 
 def _matched(rule: Rule, decision: Decision) -> tuple[str, ...]:
