@@ -218,7 +218,7 @@ def test_large_bodies_are_refused_by_their_length(path: str, size: int) -> None:
         detail = await refused(world, path, b" " * size, 413, JSON)
         assert "256 KiB" in detail
 
-    run(test)
+    run(test, quick())
 
 
 def test_large_chunked_bodies_are_refused_while_they_are_read() -> None:

@@ -270,6 +270,12 @@ async def raw(port: int, data: bytes) -> bytes:
 def quick(**more: Any) -> ServerOptions:
     """Options under which nothing is waited for longer than a moment."""
     short = ServerLimits(
-        body_seconds=0.2, chat_seconds=0.2, salesiq_seconds=0.2, health_seconds=0.2, drain=0.0, grace=5.0
+        body_seconds=0.2,
+        chat_seconds=0.2,
+        salesiq_seconds=0.2,
+        health_seconds=0.2,
+        linger_seconds=0.2,
+        drain=0.0,
+        grace=5.0,
     )
     return ServerOptions(limits=short, **more)

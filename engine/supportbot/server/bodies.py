@@ -29,7 +29,7 @@ async def read_body(request: web.Request, limits: ServerLimits) -> bytes:
             return await request.read()
     except TimeoutError:
         seconds = f"{limits.body_seconds:g}"
-        raise Problem(408, f"The body did not arrive within {seconds} seconds.", {"Connection": "close"}) from None
+        raise Problem(408, f"The body did not arrive within {seconds} seconds.", closes=True) from None
     except web.HTTPRequestEntityTooLarge:
         raise too_large(limits) from None
     except (web.RequestPayloadError, ConnectionError) as failure:
@@ -38,7 +38,7 @@ async def read_body(request: web.Request, limits: ServerLimits) -> bytes:
 
 def too_large(limits: ServerLimits) -> Problem:
     detail = f"The body is larger than {limits.body_bytes // 1024} KiB. Send a shorter message."
-    return Problem(413, detail, {"Connection": "close"})
+    return Problem(413, detail, closes=True)
 
 
 def require_json_type(request: web.Request) -> None:

@@ -33,6 +33,7 @@ class Secret:
 class ServerLimits:
     """Sizes in bytes, times in seconds.
 
+    ``linger_seconds``: how long the rest of a refused body is read, so that the caller sees the refusal.
     ``drain``: how long new requests are still taken after SIGTERM, while /readyz already says no.
     ``grace``: how long accepted requests and turns may go on after that.
     """
@@ -44,6 +45,7 @@ class ServerLimits:
     salesiq_seconds: float = 4.0
     health_seconds: float = 2.0
     keepalive_seconds: float = 15.0
+    linger_seconds: float = 2.0
     drain: float = 1.0
     grace: float = 10.0
 

@@ -15,13 +15,19 @@ NO_HEADERS: Mapping[str, str] = {}
 
 
 class Problem(SupportbotError):
-    """A request that cannot be answered. ``detail`` is read by the caller: what is wrong and how to mend it."""
+    """A request that cannot be answered. ``detail`` is read by the caller: what is wrong and how to mend it.
 
-    def __init__(self, status: int, detail: str, headers: Mapping[str, str] = NO_HEADERS) -> None:
+    ``closes``: the rest of the request is not worth reading, so the connection ends with the response.
+    """
+
+    def __init__(
+        self, status: int, detail: str, headers: Mapping[str, str] = NO_HEADERS, *, closes: bool = False
+    ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.headers = headers
+        self.closes = closes
 
 
 def problem_body(status: int, detail: str) -> dict[str, object]:
@@ -37,7 +43,10 @@ def problem_body(status: int, detail: str) -> dict[str, object]:
 def problem_response(problem: Problem) -> web.Response:
     body = encode(problem_body(problem.status, problem.detail))
     kind = "application/problem+json"
-    return web.Response(status=problem.status, body=body, content_type=kind, headers=problem.headers)
+    response = web.Response(status=problem.status, body=body, content_type=kind, headers=problem.headers)
+    if problem.closes:
+        response.force_close()
+    return response
 
 
 def json_response(body: object, status: int = 200) -> web.Response:

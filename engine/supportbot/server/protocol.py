@@ -19,8 +19,6 @@ from supportbot.server.problems import Problem, from_http_error, problem_respons
 
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-LINGER = 2.0  # seconds in which the rest of a refused body is read, so that the caller sees the refusal
-
 
 class Protocol(web.RequestHandler):
     __slots__ = ()
@@ -59,7 +57,7 @@ class Runner(web.AppRunner):
             access_log=None,
             auto_decompress=False,
             keepalive_timeout=limits.keepalive_seconds,
-            lingering_time=LINGER,
+            lingering_time=limits.linger_seconds,
             shutdown_timeout=limits.grace,
             logger=logs.logger,
         )
