@@ -19,7 +19,7 @@ from supportbot.diagnostics import Place
 
 STEPS = """[{trigger: a}, {reply: b}, {form: c}, {action: d}, {set: {e: "{{ slots.f }}", g: true, h: 1.5}}, {guide: i},
   {next_step: true}, {handoff: true}, {handoff: {department: "${D}"}}, {handoff: {}}, {close: true}, {llm: true}]"""
-MATCH = '{any: ["a [b]", {phrase: c, typos: false, weight: 2}, {regex: "d+"}], all: [e], none: [f]}'
+MATCH = '{any: ["a [b]", {phrase: c, typos: false, weight: 2, at: start}, {regex: "d+"}], all: [e], none: [f], max_words: 6}'
 EXAMPLES = "{match: [b, {text: c, state: a}], no_match: [d, {text: e}]}"
 GOOD = {
     "settings": f"""
@@ -34,6 +34,7 @@ hours: {{monday: ["09:00-12:00", "13:00-17:30"], sunday: [], holidays: ["2026-12
 typos: {{enabled: true, min_letters: 5, ignore: [fiend]}}
 limits: {{attempts: 3, message_chars: 4000, history: 20, session_minutes: 30}}
 guides: {{start: a, next: b, exhausted: {STEPS}}}
+invariants: [{{reach: person, turns: 2}}]
 llm:
   model: "${{MODEL:-}}"
   fallbacks: [a/b]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import re2
 
@@ -21,7 +21,7 @@ from supportbot.compiler.patterns import (
 from supportbot.compiler.trie import MAX_EXPANSIONS, TooManyOptions, TrieBuilder, Typos, deletions
 from supportbot.config.yaml_reader import YamlList, YamlMap, locate
 from supportbot.diagnostics import Diagnostic, Place, did_you_mean, error
-from supportbot.model.index import Block, Index, Pattern, Role, Use
+from supportbot.model.index import Anchor, Block, Index, Pattern, Role, Use
 
 __all__ = ["IndexBuilder", "Typos"]
 
@@ -85,7 +85,9 @@ class IndexBuilder:
                 if self._add_pattern(item, item_place, Use(number, role, counts[role]), source):
                     counts[role] += 1
         has_any = counts["any"] > 0 or bool(parts.get("any"))
-        self._blocks[number] = Block(number, owner, part, has_any, counts["all"], counts["none"], place)
+        longest = data.get("max_words") if isinstance(data, dict) else None
+        most = longest if isinstance(longest, int) and longest > 0 else 0
+        self._blocks[number] = Block(number, owner, part, has_any, counts["all"], counts["none"], place, most)
         return number
 
     def _add_pattern(self, item: Any, place: Place, use: Use, source: str) -> bool:
@@ -107,6 +109,7 @@ class IndexBuilder:
             exact=options.get("typos") is False,
             regex="regex" in options,
             place=place,
+            anchor=_anchor(options),
         )
         return self._add_regex(pattern) if pattern.regex else self._add_phrase(pattern, source)
 
@@ -220,8 +223,14 @@ class IndexBuilder:
             deletions=deletions(vocabulary, self._typos),
             ignored=self._typos.ignore,
             regexes=tuple(self._regexes),
+            anchors={pattern.id: pattern.anchor for pattern in self._patterns if pattern.anchor},
             symbol_names=self._trie.symbol_names,
         )
+
+
+def _anchor(options: Mapping[str, Any]) -> Anchor | None:
+    asked = options.get("at")
+    return next((anchor for anchor in get_args(Anchor) if anchor == asked), None)
 
 
 def _items(items: Sequence[Any]) -> list[tuple[Any, Place]]:

@@ -7,11 +7,15 @@ from datetime import datetime
 
 from supportbot.decision.moments import moment_at
 from supportbot.model.session import SlotValue
-from supportbot.model.text import tokens
+from supportbot.model.text import JOINABLE, tokens
 
 _EDGES = ".,;:!?\"'()[]{}<>*"
 _PHONE = frozenset("0123456789+()-./")
 PHONE_DIGITS = range(7, 16)  # E.164 allows fifteen
+_AROUND_ADDRESS = str.maketrans(dict.fromkeys(':;,=()<>[]{}"', " "))  # mailto:jane@..., <jane@...>
+_CODES = ("error", "errors", "code", "codes", "version", "build", "id", "serial", "card", "ip")
+_PAPERS = ("ticket", "case", "reference", "ref", "invoice", "order")
+_NO_PHONE_AFTER = frozenset((*_CODES, *_PAPERS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,17 @@ def _aligned(text: str, words: tuple[str, ...]) -> tuple[list[str], list[int] | 
     count = 0
     for chunk in chunks:
         starts.append(count)
-        count += len(tokens(chunk))
+        count += _length(tokens(chunk), chunk, words, count)
     return chunks, starts if count == len(words) else None
+
+
+def _length(own: tuple[str, ...], chunk: str, words: tuple[str, ...], at: int) -> int:
+    """How many of the message's tokens a chunk became: a '?' at its beginning counts, "e mail" is one."""
+    asked = words[at : at + 1] == ("?",) and own[:1] != ("?",) and "?" in chunk
+    count = len(own) + asked
+    first = at + asked
+    joined = own and words[first + len(own) - 1 : first + len(own)] != own[-1:]
+    return count - 1 if joined and own[-1] in JOINABLE else count
 
 
 def _values_of(chunks: list[str], reading: Reading) -> list[tuple[str, int, int, SlotValue]]:
@@ -92,7 +105,8 @@ def _values_of(chunks: list[str], reading: Reading) -> list[tuple[str, int, int,
 
 def email(text: str) -> str | None:
     """An e-mail address, edges stripped; the check is of its form only."""
-    address = text.strip(_EDGES).removeprefix("mailto:")
+    parts = text.translate(_AROUND_ADDRESS).split()
+    address = next((part for part in parts if "@" in part), "").strip(_EDGES)
     local, at, domain = address.rpartition("@")
     if not at or not local or "@" in local or len(address) > 254 or not address.isprintable():
         return None
@@ -104,20 +118,60 @@ def email(text: str) -> str | None:
 
 def _phone_at(chunks: list[str], start: int) -> tuple[str, int] | None:
     """The phone number that begins at a chunk: digits in groups, perhaps after a '+'."""
-    digits, end = "", start
-    plus = chunks[start].lstrip("(").startswith("+")
-    while end < len(chunks):
-        chunk = chunks[end].strip(",;:!?\"'")
-        if not chunk or not _PHONE.issuperset(chunk) or chunk.count("/") > 1 or (end > start and "+" in chunk):
-            break
-        more = "".join(character for character in chunk if character.isdecimal())
-        if not more or len(digits) + len(more) > max(PHONE_DIGITS):
-            break
-        digits += more
-        end += 1
-    if len(digits) not in PHONE_DIGITS or _looks_like_date(chunks[start]):
+    groups: list[str] = []
+    most = max(PHONE_DIGITS)
+    for chunk in chunks[start:]:
+        digits = _phone_digits(chunk, first=not groups)
+        if not digits or (groups and len(digits) in PHONE_DIGITS and len("".join(groups)) in PHONE_DIGITS):
+            break  # two whole numbers beside each other are two phones
+        groups.append(digits)
+        if len("".join(groups)) > most:
+            return None  # the number of a card
+    number = "".join(groups)
+    if len(number) not in PHONE_DIGITS or not _may_be_called(chunks, start, groups):
         return None
-    return ("+" if plus else "") + digits, end
+    plus = chunks[start].lstrip("(").startswith("+")
+    if plus and "(0)" in "".join(chunks[start : start + len(groups)]):
+        number = number.replace("0", "", 1)  # +44 (0)20 is dialled without it
+    return ("+" if plus else "") + number, start + len(groups)
+
+
+def _phone_digits(chunk: str, first: bool) -> str:
+    """The digits of one group of a phone number; empty when it is none."""
+    bare = chunk.strip(",;:!?\"'.")
+    if not bare or not _PHONE.issuperset(bare) or (not first and "+" in bare) or bare[0] in "-/":
+        return ""
+    if _looks_like_date(bare) or _looks_like_version(bare) or _looks_like_years(bare):
+        return ""
+    return "".join(character for character in bare if character.isdecimal())
+
+
+def _may_be_called(chunks: list[str], start: int, groups: list[str]) -> bool:
+    """Not the code of an error, not the rest of a longer number, not a few years."""
+    if all(len(group) == 4 and group[:2] in ("19", "20") for group in groups):
+        return False
+    if start == 0:
+        return True
+    before = chunks[start - 1].strip(_EDGES).lower()
+    if before in _NO_PHONE_AFTER or (before in ("number", "no", "nr", "is") and _names_a_code(chunks, start - 1)):
+        return False
+    rest = _phone_digits(chunks[start - 1], first=True)
+    return not rest or len(rest) in PHONE_DIGITS
+
+
+def _names_a_code(chunks: list[str], at: int) -> bool:
+    return any(chunk.strip(_EDGES).lower() in _NO_PHONE_AFTER for chunk in chunks[max(0, at - 2) : at])
+
+
+def _looks_like_version(chunk: str) -> bool:
+    """10.0.19045, 192.168.1.10: four parts between dots, or a part of one digit."""
+    parts = chunk.split(".")
+    return len(parts) == 4 or (len(parts) > 1 and any(len(part) < 2 for part in parts))
+
+
+def _looks_like_years(chunk: str) -> bool:
+    parts = chunk.replace("/", "-").split("-")
+    return len(parts) > 1 and all(len(part) == 4 and part[:2] in ("19", "20") for part in parts)
 
 
 def _looks_like_date(chunk: str) -> bool:
@@ -126,9 +180,9 @@ def _looks_like_date(chunk: str) -> bool:
 
 
 def _number(text: str) -> SlotValue | None:
-    digits = text.removeprefix("-").removeprefix("$").replace(",", "")
+    digits = text.removeprefix("-").lstrip("$£€").replace(",", "")
     whole, point, part = digits.partition(".")
-    if not whole.isdecimal() or not whole.isascii() or len(digits) > 15 or (point and not part.isdecimal()):
+    if not whole.isdecimal() or not digits.isascii() or len(digits) > 15 or (point and not part.isdecimal()):
         return None
     value = float(digits) if point else int(digits)
     return -value if text.startswith("-") else value

@@ -135,6 +135,10 @@ def _message_reason(bot: Bot, found: Found, when: When) -> str:
     missing = [pattern.source for pattern in patterns if pattern.use.role == "all" and pattern.id not in found.hits]
     if missing:
         return f"the message lacks all of: {_quoted(missing)}"
+    block = bot.index.blocks[when.block]
+    words = len(found.tokens) - found.tokens.count("?")
+    if block.max_words and words > block.max_words:
+        return f"the message has {words} words; this rule takes at most {block.max_words}"
     said = set(found.tokens)
     options = [pattern.source for pattern in patterns if pattern.use.role == "any"]
     options.sort(key=lambda source: -len(said.intersection(tokens(source))))

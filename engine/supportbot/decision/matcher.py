@@ -10,7 +10,7 @@ import re2
 from supportbot.decision.entities import Reading, read_values
 from supportbot.decision.typos import correct
 from supportbot.model.decision import Hit
-from supportbot.model.index import Index, Node, Symbol
+from supportbot.model.index import Anchor, Index, Node, Symbol
 from supportbot.model.session import SlotValue
 from supportbot.model.text import folded, tokens
 
@@ -51,7 +51,7 @@ def find(index: Index, text: str, reading: Reading) -> Found:
     search.run()
     if index.regexes:
         _find_regexes(index, text, search.best)
-    return Found(text, words, corrections, search.best, _held(index, search.best))
+    return Found(text, words, corrections, search.best, _held(index, search.best, words))
 
 
 def _symbols(index: Index, words: tuple[str, ...]) -> tuple[list[tuple[Symbol, ...]], dict[int, str]]:
@@ -208,11 +208,19 @@ class _Search:
             self.values = read_values(self.text, self.words, self.reading)
         return self.values
 
+    def _stands(self, anchor: Anchor, start: int, end: int) -> bool:
+        """Whether a span is where the pattern must stand; a question mark at the end is no word."""
+        last = len(self.words) - (self.words[-1] == "?")
+        return (anchor == "end" or start == 0) and (anchor == "start" or end >= last)
+
     def _said(self, start: int, end: int) -> str:
         """The visitor's own spelling of some tokens."""
         return self.reading.spelling(self.text, self.words, start, end)
 
     def _keep(self, pattern: int, start: int, end: int, matched: int, captures: Captures) -> None:
+        anchor = self.index.anchors.get(pattern) if self.index.anchors else None
+        if anchor is not None and not self._stands(anchor, start, end):
+            return
         fuzzy = bool(self.corrections) and any(at in self.corrections for at in range(start, end))
         if fuzzy and self.index.patterns[pattern].exact:
             return
@@ -252,8 +260,8 @@ def _programs(regexes: tuple[tuple[int, str], ...]) -> _Programs:
     return _Programs(together, tuple(re2.compile(source, options) for _, source in regexes))
 
 
-def _held(index: Index, best: dict[int, Hit]) -> dict[int, Held]:
-    """The blocks whose conditions hold: an ``any``, every ``all``, no ``none``."""
+def _held(index: Index, best: dict[int, Hit], tokens: tuple[str, ...]) -> dict[int, Held]:
+    """The blocks whose conditions hold: an ``any``, every ``all``, no ``none``, a short enough message."""
     blocks, patterns = index.blocks, index.patterns
     grouped: dict[int, list[Hit]] = {}
     refused: set[int] = set()
@@ -268,6 +276,8 @@ def _held(index: Index, best: dict[int, Hit]) -> dict[int, Held]:
         if block_number in refused:
             continue
         block = blocks[block_number]
+        if block.max_words and len(tokens) - tokens.count("?") > block.max_words:
+            continue
         longest = 0
         required: dict[int, int] = {}
         for hit in hits:

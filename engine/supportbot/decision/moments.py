@@ -61,6 +61,20 @@ _UNITS = {
 }
 _FILLERS = frozenset(("at", "on", "in", "the", "around", "about", "by", "next", "this", "of", ",", "after", "before"))
 
+_AFTER_A_TIME = _FILLERS | {
+    "",
+    "today",
+    "tomorrow",
+    "tonight",
+    "please",
+    "or",
+    "and",
+    "if",
+    "then",
+    "oclock",
+    "o'clock",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -114,6 +128,8 @@ def _offset(words: list[str], start: int) -> tuple[timedelta, int] | None:
     """in 2 hours"""
     if words[start] != "in" or start + 2 >= len(words):
         return None
+    if words[start + 1 : start + 4] in (["half", "an", "hour"], ["half", "a", "day"]):
+        return _UNITS[words[start + 3]] / 2, 4
     amount = {"a": "1", "an": "1", "half": "0.5", "two": "2", "three": "3"}.get(words[start + 1], words[start + 1])
     unit = _UNITS.get(words[start + 2].rstrip("s"))
     if unit is None or not amount.replace(".", "", 1).isdecimal() or len(amount) > 4:
@@ -127,6 +143,8 @@ def _day(words: list[str], at: int, today: date) -> tuple[date, int] | None:
         return today, 1
     if word in ("tomorrow", "tmrw", "tomorow"):
         return today + timedelta(days=1), 1
+    if words[at : at + 3] == ["day", "after", "tomorrow"]:
+        return today + timedelta(days=2), 3
     if word in _WEEKDAYS:
         return today + timedelta(days=(_WEEKDAYS[word] - today.weekday()) % 7 or 7), 1
     return _written_date(word, today) or _named_month(words, at, today)
@@ -134,6 +152,8 @@ def _day(words: list[str], at: int, today: date) -> tuple[date, int] | None:
 
 def _written_date(word: str, today: date) -> tuple[date, int] | None:
     """2026-11-24, 24/11, 24/11/2026, 24.11.2026: the day comes first unless it cannot."""
+    if word == "24/7":
+        return None
     for separator in "-/.":
         parts = word.split(separator)
         if len(parts) in (2, 3) and all(part.isdecimal() and len(part) <= 4 for part in parts):
@@ -143,31 +163,40 @@ def _written_date(word: str, today: date) -> tuple[date, int] | None:
             if separator == "." and len(parts) == 2:
                 return None  # more often a version or an amount
             if len(parts) == 3 and len(parts[0]) == 4:
-                year, month, day = numbers
+                chosen = _date(*numbers)
+            elif len(parts) == 3 and len(parts[2]) not in (2, 4):
+                return None  # 1.2.3 is a version
             else:
                 day, month = numbers[0], numbers[1]
-                year = numbers[2] if len(parts) == 3 else today.year
                 if month > 12 >= day:
                     day, month = month, day
-            chosen = _date(year + 2000 if year < 100 else year, month, day)
+                chosen = _date(_century(numbers[2]), month, day) if len(parts) == 3 else _coming(today, month, day)
             return (chosen, 1) if chosen else None
     return None
+
+
+def _century(year: int) -> int:
+    return year + 2000 if year < 100 else year
 
 
 def _named_month(words: list[str], at: int, today: date) -> tuple[date, int] | None:
     """24 November, 24th of November, November 24"""
     rest = [word for word in words[at : at + 3] if word != "of"]
-    if len(rest) < 2:
+    if len(rest) < 2 or words[at] == "of":
         return None
     taken = 2 + (words[at + 1 : at + 2] == ["of"])
     for month_word, day_word in ((rest[1], rest[0]), (rest[0], rest[1])):
         number = day_word.rstrip("stndrh")
         if month_word in _MONTHS and number.isdecimal() and len(number) <= 2:
-            chosen = _date(today.year, _MONTHS[month_word], int(number))
-            if chosen and chosen < today:
-                chosen = _date(today.year + 1, _MONTHS[month_word], int(number))
+            chosen = _coming(today, _MONTHS[month_word], int(number))
             return (chosen, taken) if chosen else None
     return None
+
+
+def _coming(today: date, month: int, day: int) -> date | None:
+    """The next such day: a date without a year is never over."""
+    chosen = _date(today.year, month, day)
+    return _date(today.year + 1, month, day) if chosen is None or chosen < today else chosen
 
 
 def _date(year: int, month: int, day: int) -> date | None:
@@ -179,17 +208,19 @@ def _date(year: int, month: int, day: int) -> date | None:
 
 def _clock(words: list[str], at: int) -> tuple[time, int] | None:
     word = words[at]
-    if word in _PARTS_OF_DAY:
+    if word in _PARTS_OF_DAY and words[at - 1 : at] != ["good"]:
         return _PARTS_OF_DAY[word], 1
     half = next((half for half in ("am", "pm") if word.replace(".", "").endswith(half)), None)
-    digits = word.replace(".", "").removesuffix(half) if half else word
+    digits = word.replace("p.m", "pm").replace("a.m", "am").removesuffix(half).rstrip(".") if half else word
+    if half:
+        digits = digits.replace(".", ":")  # 3.30pm
     taken = 1
     if half is None and at + 1 < len(words) and words[at + 1].replace(".", "") in ("am", "pm"):
         half, taken = words[at + 1].replace(".", ""), 2
     hours, colon, minutes = digits.partition(":")
     if not hours.isdecimal() or len(hours) > 2 or (colon and not (minutes.isdecimal() and len(minutes) == 2)):
         return None
-    said_at = at > 0 and words[at - 1] in ("at", "around", "about", "after", "by", "before")
+    said_at = _said_to_be_a_time(words, at)
     oclock = at + 1 < len(words) and words[at + 1] in ("oclock", "o'clock")
     if not (colon or half or said_at or oclock):
         return None
@@ -203,3 +234,13 @@ def _clock(words: list[str], at: int) -> tuple[time, int] | None:
     if hour > 23 or minute > 59:
         return None
     return time(hour, minute), taken + (1 if oclock else 0)
+
+
+def _said_to_be_a_time(words: list[str], at: int) -> bool:
+    """ "at 3", and "around 3" unless it goes on with what there are three of."""
+    before, after = words[at - 1 : at], words[at + 1 : at + 2]
+    if before == ["at"]:
+        return True
+    if before not in (["around"], ["about"], ["after"], ["by"], ["before"]):
+        return False
+    return not after or after[0] in _AFTER_A_TIME or after[0] in _WEEKDAYS

@@ -15,6 +15,7 @@ from supportbot.diagnostics import Place
 
 Symbol = str | int
 Role = Literal["any", "all", "none"]
+Anchor = Literal["start", "end", "whole"]
 
 
 class Node:
@@ -51,6 +52,7 @@ class Pattern:
     exact: bool  # no typing mistakes allowed
     regex: bool
     place: Place
+    anchor: Anchor | None = None  # where in the message it must stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Block:
     all_count: int
     none_count: int
     place: Place
+    max_words: int = 0  # of the message; 0 for any length
 
     @property
     def positive(self) -> bool:
@@ -88,6 +91,7 @@ class Index:
     deletions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ignored: frozenset[str] = frozenset()  # never taken for a typing mistake
     regexes: tuple[tuple[int, str], ...] = ()
+    anchors: Mapping[int, Anchor] = field(default_factory=dict)  # by pattern
     symbol_names: Mapping[int, str] = field(default_factory=dict)
     # Words met that no rule knows -> their symbols and the known word they were taken for. A memo of a
     # pure function, bounded: the unknown words of a language repeat.

@@ -98,7 +98,7 @@ _OPENED_APOSTROPHE: dict[str, tuple[str, ...]] = {
     "let's": ("let", "us"),
 }
 _JOINED = {("e", "mail"): "email", ("e", "mails"): "emails", ("wi", "fi"): "wifi"}
-_JOINABLE = frozenset(first for first, _ in _JOINED)
+JOINABLE = frozenset(first for first, _ in _JOINED)
 
 NEGATIONS = frozenset(
     [
@@ -148,7 +148,7 @@ def tokens(text: str) -> tuple[str, ...]:
             found.append(word)
         else:
             found.extend(opened)
-    if not _JOINABLE.isdisjoint(found):
+    if not JOINABLE.isdisjoint(found):
         found = _join(found)
     return tuple(found[:MAX_TOKENS])
 

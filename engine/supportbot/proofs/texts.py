@@ -77,8 +77,8 @@ class Texts:
         return 0 < len(self.of(pattern)) < MOST_TEXTS and self._is_exact(pattern)
 
     def _is_exact(self, pattern: int) -> bool:
-        """No gaps or captures, whose in-between words could bring up other rules or keep them away."""
-        return not any(isinstance(item, Gap | Value) for path in self._of_pattern.get(pattern, ()) for item in path)
+        """No gaps or captures, whose in-between words could bring up other rules or keep them away, no anchor."""
+        return pattern not in self._index.anchors and not any(isinstance(item, Gap | Value) for path in self._of_pattern.get(pattern, ()) for item in path)
 
     def _wordings(self, path: Path) -> Iterator[str]:
         """The shortest wording, then each alternative of each part in turn, the others at their shortest."""
