@@ -73,6 +73,8 @@ def read_answer(spec: SlotSpec, text: str, held: Mapping[int, object], reading: 
     """The answer to one question, or None when the message holds none."""
     if spec.type == "choice":
         return next((value for value, block in spec.choices if block in held), None)
+    if spec.type == "time" and len(text.split()) == 1:  # "3", when the question was when
+        return first_value(spec.type, text, reading) or first_value(spec.type, f"at {text}", reading)
     if spec.type != "text":
         return first_value(spec.type, text, reading)
     answer = text.strip()

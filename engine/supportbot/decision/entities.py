@@ -131,8 +131,10 @@ def _phone_at(chunks: list[str], start: int) -> tuple[str, int] | None:
     if len(number) not in PHONE_DIGITS or not _may_be_called(chunks, start, groups):
         return None
     plus = chunks[start].lstrip("(").startswith("+")
-    if plus and "(0)" in "".join(chunks[start : start + len(groups)]):
-        number = number.replace("0", "", 1)  # +44 (0)20 is dialled without it
+    before, trunk, _ = "".join(chunks[start : start + len(groups)]).partition("(0)")
+    if plus and trunk:  # +44 (0)20 is dialled without it
+        at = sum(map(str.isdecimal, before))
+        number = number[:at] + number[at + 1 :]
     return ("+" if plus else "") + number, start + len(groups)
 
 
