@@ -13,7 +13,7 @@ from functools import lru_cache
 MAX_TOKENS = 16_000  # of a text; one character of some scripts unfolds into eighteen
 
 # Apostrophes and what people type instead of them. They vanish, after contractions were opened.
-_APOSTROPHES = "'\u2019\u2018\u02bc\u02b9\u00b4`\u2032\u201b\uff07"
+_APOSTROPHES = "'\u2019\u2018\u02bc\u02b9`\u2032\u201b\uff07"
 
 # Letters of other scripts that look like Latin ones (Unicode TR39 confusables, the frequent part).
 # Letters with a stroke have no decomposition of their own: they are unfolded here.
@@ -196,7 +196,7 @@ def _join(words: list[str]) -> list[str]:
 
 def _latin(text: str) -> str:
     """Fold a text with characters beyond ASCII; letters of other alphabets survive as they are."""
-    text = unicodedata.normalize("NFKD", text).casefold()
+    text = unicodedata.normalize("NFKD", text.replace("\u00b4", "'")).casefold()  # else a space and an accent
     text = unicodedata.normalize("NFKD", text)
     return "".join(map(_fold_character, text))
 
