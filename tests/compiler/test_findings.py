@@ -70,9 +70,9 @@ def test_a_model_that_no_rule_asks_is_a_warning(load: Load) -> None:
     assert (found.code, found.severity) == ("missing-fallback", "warning")
 
 
-def test_a_guide_and_a_handler_may_share_an_id(load: Load) -> None:
+def test_a_guide_and_a_handler_may_not_share_an_id(load: Load) -> None:
     rules = SMALL["handlers.yaml"].replace("id: callback\n", "id: printer_offline\n")
-    assert codes(load, {"handlers.yaml": rules}) == []
+    assert codes(load, {"handlers.yaml": rules}) == ["duplicate-id"]
 
 
 def test_the_shape_is_not_reported_twice(load: Load) -> None:

@@ -23,6 +23,9 @@ IDENTIFIER = re.compile(r"[a-z][a-z0-9_]{0,79}", re.ASCII)
 RESERVED = frozenset({"initial", "machine", "model", "state", "trigger", "none", "any", "self"})
 RESERVED_KINDS = frozenset({"state", "trigger", "condition"})
 
+# Explanations, tests and statistics name the rule that answered by its id alone.
+NAMED_TOGETHER: dict[Kind, Kind] = {"handler": "guide", "guide": "handler"}
+
 # A hint costs a comparison with every known name: past this many, names alone must do.
 MAX_HINTS = 50
 
@@ -59,8 +62,10 @@ class References:
         if not self.identifier(name, place, kind, reserved=kind in RESERVED_KINDS):
             return False
         known = self.known(kind)
-        if name in known:
-            first = Related(known[name], f"'{name}' is defined here first")
+        other = NAMED_TOGETHER.get(kind)
+        taken = known.get(name) or (self.known(other).get(name) if other else None)
+        if taken is not None:
+            first = Related(taken, f"'{name}' is defined here first")
             hint = f"give one of them another id, or remove it; the first is in {first.place.file}:{first.place.line}"
             self.error("duplicate-id", place, f"the {kind} id '{name}' is taken", hint, first)
             return False

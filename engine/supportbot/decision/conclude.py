@@ -85,13 +85,15 @@ def welcome(bot: Bot, turn: Turn) -> Conclusion:
     return Conclusion(_finished(bot, session, turn, reply, GREETING, False), reply)
 
 
-def silence(bot: Bot, session: Session, outputs: Sequence[Output], now: datetime) -> Conclusion:
+def silence(
+    bot: Bot, session: Session, outputs: Sequence[Output], triggers: Sequence[str], now: datetime
+) -> Conclusion:
     """The reply to a silence: what time-outs say, without a message of the visitor."""
     reply, session = _reply(bot, session, list(outputs), {}, now)
     if reply.texts:
         exchange = Exchange("", reply.text, SILENCE, now)
         session = replace(session, history=_longer(session, exchange, bot.settings.limits.history))
-    return Conclusion(replace(session, version=session.version + 1), reply)
+    return Conclusion(replace(session, version=session.version + 1), reply, tuple(triggers))
 
 
 def _after_action(draft: Draft, effect: CallAction, outcome: Outcome) -> None:

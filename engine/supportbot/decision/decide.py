@@ -175,6 +175,7 @@ class _Deciding:
             outputs=tuple(draft.outputs),
             effects=tuple(draft.effects),
             trace=self._trace(note),
+            triggers=tuple(draft.triggers),
         )
 
     def _trace(self, note: str) -> Trace:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from supportbot.decision.conclude import silence
@@ -35,7 +34,7 @@ def elapse(bot: Bot, session: Session, now: datetime) -> Conclusion | None:
             break
     if not fired:
         return None
-    return silence(bot, replace(draft.session), draft.outputs, now)
+    return silence(bot, draft.session, draft.outputs, draft.triggers, now)
 
 
 def _due(bot: Bot, session: Session, now: datetime) -> TimeOut | None:

@@ -127,6 +127,7 @@ class Decision:
     outputs: tuple[Output, ...]
     effects: tuple[Effect, ...]
     trace: Trace
+    triggers: tuple[str, ...] = ()  # all that fired, in order; ``trigger`` is the first
 
 
 @dataclass(frozen=True, slots=True)

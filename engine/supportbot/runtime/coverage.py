@@ -96,14 +96,12 @@ def _seen(bot: Bot, played: Played) -> Iterator[tuple[Part, str]]:
 
 def _ways(bot: Bot, played: Played) -> Iterator[tuple[Part, str]]:
     """The transitions that the turn took: before the outcomes, then after them."""
-    after = played.session.state
-    if played.decision is None:
-        yield from _silent_way(bot, played)
-        return
-    decided = played.decision.session.state
-    if played.decision.trigger is not None:
-        yield from _walk(bot, played.before, (played.decision.trigger,), decided)
-    yield from _walk(bot, decided, played.triggers, after)
+    state, after = played.before, played.session.state
+    if played.decision is not None:
+        decided = played.decision.session.state
+        yield from _walk(bot, state, played.decision.triggers, decided)
+        state = decided
+    yield from _walk(bot, state, played.triggers, after)
 
 
 def _walk(bot: Bot, state: str, triggers: tuple[str, ...], end: str) -> Iterator[tuple[Part, str]]:
@@ -117,12 +115,3 @@ def _walk(bot: Bot, state: str, triggers: tuple[str, ...], end: str) -> Iterator
         state = way.dest
         yield "state", state
         yield "transition", _way(way)
-
-
-def _silent_way(bot: Bot, played: Played) -> Iterator[tuple[Part, str]]:
-    """Time-outs do not tell their triggers; between two states there is seldom more than one."""
-    for (state, _trigger), ways in bot.graph.table.items():
-        for way in ways:
-            if state == played.before and way.dest == played.session.state != state:
-                yield "transition", _way(way)
-                return
