@@ -200,7 +200,8 @@ class IndexBuilder:
     def _check_lists(self) -> None:
         for name, spot in self._named_lists:
             if name not in self.list_places:
-                self._mistake("unknown-list", spot, f"there is no list '{name}'", did_you_mean(name, self.list_places))
+                hint = did_you_mean(name, self.list_places) or "define it in rules/lists.yaml"
+                self._mistake("unknown-list", spot, f"there is no list '{name}'", hint)
         for name in self.list_places:
             cycle = _cycle(name, self._list_uses)
             if cycle:
