@@ -101,6 +101,14 @@ def test_the_model_is_chosen_as_shown(my_bot: Path) -> None:
     assert '"model": {"status": "off"}' not in with_model.stdout
 
 
+def test_the_conversation_of_the_quickstart_passes(my_bot: Path) -> None:
+    page = (ROOT / "docs" / "quickstart.md").read_text("utf-8")
+    (text,) = re.findall(r"^```yaml\n(# tests/conversations/kitchen.yaml\n.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (my_bot / "tests" / "conversations" / "kitchen.yaml").write_text(text, "utf-8")
+    done = run("supportbot test --run coffee", my_bot)
+    assert done.stdout.startswith("1 passed"), done.stdout
+
+
 @pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))])
 def test_links_lead_somewhere(page: str) -> None:
     path = ROOT / page
