@@ -18,6 +18,7 @@ from supportbot.cli.terminal import put, say
 from supportbot.compiler.compile import load_bot
 from supportbot.config.folder import find_bot
 from supportbot.diagnostics import Diagnostic, in_order
+from supportbot.proofs.prove import prove
 from supportbot.runtime.checks import failing_examples
 
 FORMATS = ("text", "json", "sarif", "github", "junit")
@@ -56,10 +57,11 @@ def command(context: click.Context, bot_dir: Path | None, style: str | None, str
 
 
 def check(root: Path) -> tuple[tuple[Diagnostic, ...], int]:
-    """All findings in order, and how many files were read. Examples are tried when the bot compiles."""
+    """All findings in order, and how many files were read. Proofs and examples are tried when the bot compiles."""
     loaded = load_bot(root)
-    examples = failing_examples(loaded.bot) if loaded.bot is not None else ()
-    return in_order([*loaded.diagnostics, *examples]), loaded.files
+    if loaded.bot is None:
+        return loaded.diagnostics, loaded.files
+    return in_order([*loaded.diagnostics, *prove(loaded.bot), *failing_examples(loaded.bot)]), loaded.files
 
 
 def in_github_actions() -> bool:
