@@ -102,14 +102,16 @@ def moment_at(words: list[str], start: int, now: datetime) -> Moment | None:
         return Moment(then.date(), then.time().replace(second=0, microsecond=0), offset[1])
     day: date | None = None
     clock: time | None = None
+    part = ""  # of the day
     at, end = start, start
     while at < len(words):
         found_day = _day(words, at, now.date()) if day is None else None
         found_clock = _clock(words, at) if clock is None else None
         if found_day is not None:
+            part = part or ("tonight" if words[at] == "tonight" else "")
             day, length = found_day
-            if words[at] == "tonight":
-                clock = clock or _PARTS_OF_DAY["tonight"]
+        elif not part and words[at] in _PARTS_OF_DAY and words[at - 1 : at] != ["good"]:
+            part, length = words[at], 1
         elif found_clock is not None:
             clock, length = found_clock
         elif at > start and words[at] in _FILLERS:
@@ -119,9 +121,17 @@ def moment_at(words: list[str], start: int, now: datetime) -> Moment | None:
             break
         at += length
         end = at
-    if day is None and clock is None:
+    if day is None and clock is None and not part:
         return None
-    return Moment(day, clock, end - start)
+    return Moment(day, _within(part, clock), end - start)
+
+
+def _within(part: str, clock: time | None) -> time | None:
+    """The time that was said, read in the part of the day that was said."""
+    if clock is None:
+        return _PARTS_OF_DAY.get(part)
+    late = part in ("afternoon", "evening", "tonight") and clock.hour < 12
+    return clock.replace(hour=clock.hour + 12) if late else clock
 
 
 def _offset(words: list[str], start: int) -> tuple[timedelta, int] | None:
@@ -208,8 +218,6 @@ def _date(year: int, month: int, day: int) -> date | None:
 
 def _clock(words: list[str], at: int) -> tuple[time, int] | None:
     word = words[at]
-    if word in _PARTS_OF_DAY and words[at - 1 : at] != ["good"]:
-        return _PARTS_OF_DAY[word], 1
     half = next((half for half in ("am", "pm") if word.replace(".", "").endswith(half)), None)
     digits = word.replace("p.m", "pm").replace("a.m", "am").removesuffix(half).rstrip(".") if half else word
     if half:
