@@ -22,9 +22,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "engine" / "supportbot"
 SMALL = ROOT / "tests" / "cli" / "small"
 
-_BLOCK = re.compile(r"^(Wrong|Right[^\n]*|and):\n\n```(sh|yaml)\n(.*?)```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^(Wrong[^\n]*|Right[^\n]*|and):\n\n```(sh|yaml)\n(.*?)```", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"[a-z]+(-[a-z0-9]+)+|alias|anchor")
-_MAKERS = {"error", "warning", "warn", "Problem", "NumberProblem", "Mistake", "_add", "_report", "_mistake"}
+_MAKERS = {"error", "warning", "warn", "make", "Problem", "NumberProblem", "Mistake", "_add", "_report", "_mistake"}
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def sections() -> Iterator[Section]:
         severity = re.search(r"^\*(\w+)\*", body, re.MULTILINE)
         assert severity is not None, f"{code} has no severity"
         blocks = [(label, Block(language, text)) for label, language, text in _BLOCK.findall(body)]
-        wrong = tuple(block for label, block in blocks if label == "Wrong")
-        right = tuple(block for label, block in blocks if label != "Wrong")
+        wrong = tuple(block for label, block in blocks if label.startswith("Wrong"))
+        right = tuple(block for label, block in blocks if not label.startswith("Wrong"))
         if any(label.startswith("Right, with the same") for label, _ in blocks):
             right = (*wrong, *right)
         yield Section(code.strip(), severity[1], wrong, right)
