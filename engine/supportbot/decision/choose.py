@@ -123,17 +123,16 @@ def handler_options(bot: Bot, found: Found, interrupts: bool | None = None) -> l
     ]
     for number, held in found.held.items():
         block = bot.index.blocks[number]
-        if block.owner[0] == "handler":
-            handler = bot.handler_by_id[block.owner[1]]
+        kind, name = block.owner
+        if kind == "handler" and (handler := bot.handler_by_id[name]) is not bot.fallback_handler:
             options.append(Option(handler, handler.when[block.part], held))
-    chosen = [
-        option
-        for option in options
-        if option.rule is not bot.fallback_handler
-        and (interrupts is None or (isinstance(option.rule, Handler) and option.rule.interrupts is interrupts))
-    ]
-    chosen.sort(key=lambda option: (_priority(option), -option.words, option.rule.order))
-    return chosen
+    if interrupts is not None:
+        options = [
+            option for option in options if isinstance(option.rule, Handler) and option.rule.interrupts is interrupts
+        ]
+    if len(options) > 1:
+        options.sort(key=lambda option: (_priority(option), -option.words, option.rule.order))
+    return options
 
 
 def fallback_options(bot: Bot, found: Found, handler: Handler) -> list[Option]:

@@ -410,17 +410,18 @@ class Bot:
     index: Index
     # Derived, so that a decision never searches: by id, and the rules that fit any message.
     handler_by_id: Mapping[str, Handler] = field(init=False)
-    open_handlers: tuple[tuple[Handler, When], ...] = field(init=False)
+    open_handlers: tuple[tuple[Handler, When], ...] = field(init=False)  # not the one that asks the model
     open_guides: tuple[tuple[Guide, When], ...] = field(init=False)
     fallback_handler: Handler | None = field(init=False)
 
     def __post_init__(self) -> None:
         derive = object.__setattr__
         derive(self, "handler_by_id", {handler.id: handler for handler in self.handlers})
-        derive(self, "open_handlers", _any_message(self.handlers, self.index))
-        derive(self, "open_guides", _any_message(self.guides.values(), self.index))
         asks_model = (handler for handler in self.handlers if AskModel() in handler.do)
         derive(self, "fallback_handler", next(asks_model, None))
+        asked = [handler for handler in self.handlers if handler is not self.fallback_handler]
+        derive(self, "open_handlers", _any_message(asked, self.index))
+        derive(self, "open_guides", _any_message(self.guides.values(), self.index))
 
 
 Rule = TypeVar("Rule", Handler, Guide)

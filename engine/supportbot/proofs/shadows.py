@@ -123,7 +123,7 @@ class _Shadows:
 
     def _unrivalled(self, found: Found, block: Block) -> bool:
         """Whether no other rule is brought up by the message at all."""
-        if self.bot.open_handlers and len(self.bot.open_handlers) > 1:
+        if self.bot.open_handlers:
             return False
         blocks = self.bot.index.blocks
         return all(number == block.id or blocks[number].owner[0] not in ("handler", "guide") for number in found.held)
