@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from supportbot.decision.classify import Classified, evidence
-from supportbot.decision.draft import Draft, way_out
+from supportbot.decision.draft import Draft, first_trigger, way_out
 from supportbot.decision.matcher import Found, Held
 from supportbot.decision.render import holds
-from supportbot.model.bot import Bot, FireTrigger, Guide, Handler, Step, When
+from supportbot.model.bot import Bot, Guide, Handler, When
 from supportbot.model.decision import Candidate, Hit, Kind
 
 Rule = Handler | Guide
@@ -74,7 +74,7 @@ def refusal(draft: Draft, rule: Rule, when: When, category: str) -> str:
     reason = unmet(draft, when, category)
     if reason:
         return reason
-    trigger = _first_trigger(draft.bot, rule)
+    trigger = _needed_trigger(draft.bot, rule)
     if trigger and way_out(draft.bot, draft.session.state, trigger, draft.scope) is None:
         return f"the trigger {trigger} leads nowhere from the state {draft.session.state}"
     return ""
@@ -92,11 +92,10 @@ def unmet(draft: Draft, when: When, category: str) -> str:
     return ""
 
 
-def _first_trigger(bot: Bot, rule: Rule) -> str | None:
+def _needed_trigger(bot: Bot, rule: Rule) -> str | None:
     if isinstance(rule, Guide) and rule.steps:
         return bot.settings.guides.start
-    steps: tuple[Step, ...] = rule.do
-    return next((step.trigger for step in steps if isinstance(step, FireTrigger)), None)
+    return first_trigger(rule.do)
 
 
 def _or(names: Iterable[str]) -> str:

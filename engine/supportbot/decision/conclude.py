@@ -8,9 +8,9 @@ from datetime import datetime
 from functools import cache, partial
 
 from supportbot.decision.decide import known_session
-from supportbot.decision.draft import Draft
+from supportbot.decision.draft import Draft, first_trigger, way_out
 from supportbot.decision.wording import word
-from supportbot.model.bot import Bot
+from supportbot.model.bot import Bot, Step
 from supportbot.model.decision import (
     CallAction,
     CallModel,
@@ -27,7 +27,7 @@ from supportbot.model.decision import (
 )
 from supportbot.model.session import Exchange, Message, Session, SlotValue, Turn
 
-REQUEST = "REQUEST:"  # the last line of a model's answer may ask for a declared effect
+REQUEST = "REQUEST:"  # a line of a model's answer that asks for a declared effect
 GREETING = "greeting"
 SILENCE = "timeout"
 
@@ -114,23 +114,39 @@ def _after_model(draft: Draft, effect: CallModel, outcome: Outcome, notes: list[
         notes.append(f"the model gave no answer: {outcome.error or 'empty'}")
         draft.run(settings.unavailable)
         return []
-    parts: list[Output | _ModelText] = [_ModelText(text)] if text else []
-    steps = settings.requests.get(request) if request else None
-    if steps is not None:
-        draft.run(steps)
-    else:
-        if request:
-            notes.append(f"the model asked for {request!r}, which is not declared")
-        draft.run(settings.answered)
-    return parts
+    steps = _requested(draft, request, notes) if request else None
+    if not text and steps is None:
+        draft.run(settings.unavailable)
+        return []
+    draft.run(settings.answered if steps is None else steps)
+    return [_ModelText(text)] if text else []
+
+
+def _requested(draft: Draft, request: str, notes: list[str]) -> tuple[Step, ...] | None:
+    """The steps of a request that is declared and that the state allows, or None."""
+    steps = draft.bot.settings.llm.requests.get(request)
+    if steps is None:
+        notes.append(f"the model asked for {request!r}, which is not declared")
+        return None
+    trigger = first_trigger(steps)
+    if trigger and way_out(draft.bot, draft.session.state, trigger, draft.scope) is None:
+        notes.append(f"the model asked for {request!r}, which the state {draft.session.state} does not allow")
+        return None
+    return steps
 
 
 def _split_request(text: str) -> tuple[str, str]:
-    """The answer without its last line when that is a request; and the request's name."""
-    body, _, last = text.strip().rpartition("\n")
-    if last.strip().upper().startswith(REQUEST):
-        return body.strip(), last.strip()[len(REQUEST) :].strip()
-    return text.strip(), ""
+    """The answer without the lines that ask for an effect; and the name of the last one."""
+    kept: list[str] = []
+    request = ""
+    for line in text.strip().splitlines():
+        at = line.upper().find(REQUEST) if line.strip("*` ").upper().startswith(REQUEST) else line.find(REQUEST)
+        if at < 0:
+            kept.append(line)
+            continue
+        request = line[at + len(REQUEST) :].strip(" .,;*`'\"[]()<>")
+        kept.append(line[:at].rstrip("*` "))
+    return "\n".join(kept).strip(), request
 
 
 def _reply(

@@ -208,6 +208,11 @@ def _own_copy(session: Session) -> Session:
     return copy
 
 
+def first_trigger(steps: Iterable[Step]) -> str | None:
+    """The trigger that has to fire for the steps to make sense, if they have one."""
+    return next((step.trigger for step in steps if isinstance(step, FireTrigger)), None)
+
+
 def way_out(bot: Bot, state: str, trigger: str, scope: Callable[[], Scope]) -> Transition | None:
     """The transition that a trigger takes in a state, or None. ``scope`` is called only when needed."""
     ways = bot.graph.table.get((state, trigger), ())
