@@ -1,10 +1,10 @@
 """The one tree of exceptions. Findings about a bot are values (diagnostics.py), not exceptions.
 
-    SupportbotError
-    ├── UsageError        the caller of the command can mend it           exit code 2
-    ├── BrokenBot         whoever edits the YAML can; carries diagnostics  exit code 1
-    ├── SettingsError     whoever deploys it can: environment, ports       exit code 2
-    └── StoreError        whoever operates it can: disk, locks
+SupportbotError
+├── UsageError        the caller of the command can mend it           exit code 2
+├── BrokenBot         whoever edits the YAML can; carries diagnostics  exit code 1
+├── SettingsError     whoever deploys it can: environment, ports       exit code 2
+└── StoreError        whoever operates it can: disk, locks
 """
 
 from __future__ import annotations

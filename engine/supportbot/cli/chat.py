@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from supportbot.adapters.litellm_model import LiteLLMModel
-from supportbot.cli.environment import environment_of
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import bot_argument, color_option, paint_of
 from supportbot.cli.talk import YOU, Talk, show_reply, show_trace, show_why
 from supportbot.cli.terminal import Paint, safe, say
 from supportbot.compiler.quantities import seconds as seconds_of
+from supportbot.config.environment import load
 
 HELP = "/wait 31m lets time pass, /trace shows why, /reset begins again, /quit ends (Ctrl+D as well)"
 
@@ -30,7 +30,7 @@ def command(context: click.Context, bot_dir: Path | None, trace: bool) -> None:
     While talking: /wait 31m, /trace, /reset, /quit.
     """
     bot, root = working_bot(bot_dir)
-    model = LiteLLMModel(bot.settings.llm, environment_of(root))
+    model = LiteLLMModel(bot.settings.llm, load(root).values)
     asyncio.run(converse(Talk(bot, model), paint_of(context), trace))
 
 

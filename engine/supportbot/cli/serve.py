@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,12 +15,12 @@ from supportbot.adapters.environment import missing_names
 from supportbot.adapters.http_actions import HttpActions
 from supportbot.adapters.litellm_model import LiteLLMModel
 from supportbot.adapters.sqlite_store import SQLiteStore
-from supportbot.cli.environment import environment_of
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import bot_argument, color_option
 from supportbot.cli.reloading import Watch
 from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
+from supportbot.config.environment import load
 from supportbot.errors import SettingsError, UsageError
 from supportbot.model.bot import Bot
 from supportbot.runtime.conversation import Conversations
@@ -48,8 +47,7 @@ def command(
 ) -> int:
     """Run the bot as an HTTP server: /chat, /webhook/salesiq, /widget, /health and more."""
     bot, root = working_bot(bot_dir)
-    environment = environment_of(root)
-    os.environ.update(environment)  # litellm reads its providers' keys there
+    environment = load(root).values
     options = options_of(environment, host, port, reuse_port=workers > 1)
     logs.configure(environment.get("LOG_LEVEL") or ("WARNING" if path else "INFO"))
     for line in remarks(bot, environment):
