@@ -18,7 +18,8 @@ class Message:
     text: str
     channel: str
     at: datetime
-    visitor: Mapping[str, str] = field(default_factory=dict)  # name, email, phone, language, ...
+    visitor: Mapping[str, str] = field(default_factory=dict)  # name, email, phone, language, time_zone, ...
+    answers: Mapping[str, str] = field(default_factory=dict)  # to questions that the channel asked by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class FormState:
     asking: str | None
     values: Mapping[str, SlotValue] = field(default_factory=dict)
     tries: int = 0
+    refused: str = ""  # the moment that was wanted last and is not possible, ISO, in the bot's time zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,20 @@ class Exchange:
     handler: str
     at: datetime
     topic: bool = False  # a guide or the model answered: the message stated a problem
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """Something that was worked out for the visitor and did not reach them yet: said first in the next reply.
+
+    ``handoff``: the hand-over that belonged to it, to this department; the text may then be empty.
+    """
+
+    text: str
+    suggestions: tuple[str, ...] = ()
+    response: str = ""
+    handoff: bool = False
+    department: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +89,8 @@ class Session:
     variants: Mapping[str, int] = field(default_factory=dict)  # response -> last wording said
     closed: bool = False
     version: int = 0
+    offered: tuple[str, ...] = ()  # the suggestions that the visitor saw last, whole
+    undelivered: tuple[Owed, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
