@@ -80,7 +80,7 @@ def read_answer(spec: SlotSpec, text: str, held: Mapping[int, object], reading: 
     answer = text.strip()
     if spec.max_chars <= SHORT_TEXT:
         answer = _without_values(answer, reading)
-        answer = _without_introduction(answer)
+        answer = _without_introduction(answer).rstrip(" .,;!")
     if not tokens(answer):
         return None
     return answer[: spec.max_chars]
