@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 OFFLINE = str(Path(__file__).parent / "offline")
 sys.path.insert(0, OFFLINE)
@@ -16,6 +17,9 @@ if Path(sitecustomize.__file__ or "").parent != Path(OFFLINE):  # the interprete
     del sys.modules["sitecustomize"]
     import sitecustomize
 sys.path.remove(OFFLINE)
+
+settings.register_profile("unhurried", deadline=None)  # a busy machine is no finding
+settings.load_profile("unhurried")
 
 _SETTINGS = ("SUPPORTBOT_", "OPENAI_", "ANTHROPIC_", "SALESIQ_", "DESK_", "GITHUB_", "ERROR_ALERT_WEBHOOK")
 _TERMINAL = ("NO_COLOR", "FORCE_COLOR", "PORT", "LOG_LEVEL", "COLUMNS")

@@ -74,7 +74,7 @@ def whole_turn(session: Session, text: str, outcome: Outcome, now: Any) -> tuple
     return decision, conclusion
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TURNS)
 def test_a_conversation_never_fails_and_never_traps(turns: list[tuple[str, Outcome, int]]) -> None:
     session, now = start_session(BOT, "s1", MONDAY), MONDAY
@@ -100,7 +100,7 @@ def assert_ways_out(session: Session, now: Any) -> None:
     assert (talk.session.form, talk.said) == (None, ["goodbye"])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TURNS, st.text(max_size=20))
 def test_even_nonsense_leads_out_of_a_form(turns: list[tuple[str, Outcome, int]], nonsense: str) -> None:
     """Whoever goes on saying the same thing is let go: each question has its limit."""
@@ -148,7 +148,7 @@ ODD_SESSIONS = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(ODD_SESSIONS, TEXTS, OUTCOMES, st.integers(0, 10_000))
 def test_no_session_makes_a_turn_fail(session: Session, text: str, outcome: Outcome, minutes: int) -> None:
     now = MONDAY + timedelta(minutes=minutes)
