@@ -87,7 +87,7 @@ def _slot(node: YamlMap, form: str, context: Context) -> SlotSpec | None:
         context.fill(name, place)
     ask, invalid = _response(node, "ask", context), _response(node, "invalid", context)
     choices = tuple(_choices(node, f"{form}.{name}", context))
-    prefill = tuple(_prefill(node, context))
+    prefill, card = tuple(_prefill(node, context)), text(node, "card")
     if kind == "choice" and not choices:
         hint = "add choices: {value: [how people say it]}"
         context.refs.error("missing-choices", place, f"the slot '{name}' is a choice, but has no choices", hint)
@@ -103,6 +103,9 @@ def _slot(node: YamlMap, form: str, context: Context) -> SlotSpec | None:
         optional=flag(node, "optional"),
         max_chars=whole(node, "max_chars", MAX_CHARS),
         place=place,
+        in_hours=flag(node, "in_hours"),
+        refused=_response(node, "refused", context),
+        card={"none": ""}.get(card, card) if card else None,
     )
 
 

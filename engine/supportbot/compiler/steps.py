@@ -71,6 +71,8 @@ def _named_step(name: str, value: str, place: Place, context: Context) -> Step |
         return RunAction(value) if use("action", value, place) else None
     if name == "guide":
         return StartGuide(value) if use("guide", value, place) else None
+    if name == "close" and value == "block":
+        return CloseConversation(block=True)
     return None
 
 

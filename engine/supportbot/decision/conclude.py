@@ -9,6 +9,7 @@ from functools import cache, partial
 
 from supportbot.decision.decide import known_session
 from supportbot.decision.draft import Draft, first_trigger, way_out
+from supportbot.decision.suggestions import offered
 from supportbot.decision.wording import word
 from supportbot.model.bot import Bot, Step
 from supportbot.model.decision import (
@@ -19,6 +20,7 @@ from supportbot.model.decision import (
     Decision,
     Handing,
     HandOver,
+    NobodyThere,
     Outcome,
     Output,
     Reply,
@@ -96,6 +98,14 @@ def silence(
     return Conclusion(replace(session, version=session.version + 1), reply, tuple(triggers))
 
 
+def aside(bot: Bot, session: Session, steps: Sequence[Step], now: datetime) -> Conclusion:
+    """The reply to steps that no message asked for. Calls, questions to a model and hand-overs among them are left."""
+    draft = Draft(bot, session, _no_message(session, now), now)
+    draft.run(steps)
+    outputs = [output for output in draft.outputs if not isinstance(output, HandOver | NobodyThere)]
+    return silence(bot, draft.session, outputs, draft.triggers, now)
+
+
 def _after_action(draft: Draft, effect: CallAction, outcome: Outcome) -> None:
     action = draft.bot.actions[effect.action]
     if outcome.ok:
@@ -163,6 +173,7 @@ def _reply(
     said: list[Suggested] = []
     variants = dict(session.variants)
     handoff: Handing | None = None
+    unstaffed = blocked = False
     for part in parts:
         if isinstance(part, Say):
             worded, variants[part.response] = word(bot, session, part.response, scope)
@@ -171,12 +182,17 @@ def _reply(
             said.append(Suggested(part.text))
         elif isinstance(part, HandOver):
             handoff = Handing(part.department)
+        elif isinstance(part, NobodyThere):
+            unstaffed = True
+        elif part.block:
+            blocked = True
     said = [part for part in said if part.text]
     closed = session.closed or any(isinstance(part, Close) for part in parts)
     if otherwise and not said and handoff is None and not closed:
         worded, variants[otherwise] = word(bot, session, otherwise, scope)
         said.append(worded)
-    return Reply(tuple(said), handoff, closed), replace(session, variants=variants, closed=closed)
+    reply = Reply(tuple(said), handoff, closed, unstaffed and handoff is None, blocked)
+    return reply, replace(session, variants=variants, closed=closed, offered=offered(bot, session, said))
 
 
 def _no_message(session: Session, now: datetime) -> Message:

@@ -26,7 +26,7 @@ from supportbot.model.bot import (
     Step,
     Transition,
 )
-from supportbot.model.decision import CallAction, CallModel, Close, Effect, HandOver, Output, Say
+from supportbot.model.decision import CallAction, CallModel, Close, Effect, HandOver, NobodyThere, Output, Say
 from supportbot.model.session import FormState, GuideState, Message, Session, SlotValue
 
 MOST_STEPS = 100  # of one turn: a guide that starts itself, or a form that opens itself, ends here
@@ -87,8 +87,10 @@ class Draft:
             case Handoff(department):
                 if self._staffed():
                     self.outputs.append(HandOver(department))
-            case CloseConversation():
-                self.outputs.append(Close())
+                else:
+                    self.outputs.append(NobodyThere())
+            case CloseConversation(block):
+                self.outputs.append(Close(block))
                 self.change(closed=True, form=None)
             case AskModel():
                 self.ask_model()

@@ -14,12 +14,13 @@ from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from supportbot.diagnostics import Place
+from supportbot.model.channels import SalesIQ
 from supportbot.model.index import Index
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
-SlotType = Literal["text", "number", "email", "phone", "date", "time", "choice"]
-SLOT_TYPES: tuple[SlotType, ...] = ("text", "number", "email", "phone", "date", "time", "choice")
+SlotType = Literal["text", "number", "email", "phone", "date", "time", "choice", "rating"]
+SLOT_TYPES: tuple[SlotType, ...] = ("text", "number", "email", "phone", "date", "time", "choice", "rating")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ class Handoff:
 
 @dataclass(frozen=True, slots=True)
 class CloseConversation:
-    pass
+    """``block``: the visitor is shut out as well, where the channel can do that."""
+
+    block: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +222,9 @@ class SlotSpec:
     optional: bool
     max_chars: int
     place: Place
+    in_hours: bool = False  # a moment must lie ahead, within the business hours
+    refused: str | None = None  # said when it does not
+    card: str | None = None  # how a channel with input cards asks; None: by type, empty: without a card
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +395,9 @@ class Settings:
     llm: ModelSettings
     invariants: tuple[Invariant, ...] = ()
     server: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    region: str = ""  # whose phone numbers need no country code, e.g. GB
+    salesiq: SalesIQ = field(default_factory=SalesIQ)
+    handover_failed: tuple[Step, ...] = ()  # what happens when nobody took a conversation over
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,11 +107,16 @@ class HandOver:
 
 
 @dataclass(frozen=True, slots=True)
+class NobodyThere:
+    """A hand-over that was not made, because it is outside the business hours."""
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
-    pass
+    block: bool = False
 
 
-Output = Say | HandOver | Close
+Output = Say | HandOver | NobodyThere | Close
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,8 @@ class Reply:
     texts: tuple[Suggested, ...]
     handoff: Handing | None = None
     closed: bool = False
+    unstaffed: bool = False  # a person was wanted outside the business hours
+    blocked: bool = False
 
     @property
     def text(self) -> str:
