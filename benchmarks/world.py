@@ -35,12 +35,17 @@ def vocabulary(size: int, seed: int = 7) -> list[str]:
 
 
 def phrases(count: int, seed: int = 11) -> list[str]:
-    """Distinct phrases of two to four words; the vocabulary grows slowly with their number, as in languages."""
+    """Phrases of two to four words, none of them part of another; the vocabulary grows slowly, as in languages."""
     chance = random.Random(seed)
     words = vocabulary(max(200, int(40 * count**0.5)))
     found: dict[str, None] = {}
+    parts: set[str] = set()  # of the phrases that were found
     while len(found) < count:
-        found[" ".join(chance.choices(words, k=chance.choice((2, 2, 3, 4))))] = None
+        phrase = chance.choices(words, k=chance.choice((2, 2, 3, 4)))
+        own = {" ".join(phrase[start:end]) for start in range(len(phrase)) for end in range(start + 2, len(phrase) + 1)}
+        if " ".join(phrase) not in parts and not any(part in found for part in own):
+            found[" ".join(phrase)] = None
+            parts |= own
     return list(found)
 
 
@@ -74,7 +79,8 @@ def write_bot(folder: Path, rules: int, phrases_each: int) -> list[str]:
         own = pool[rule * phrases_each : (rule + 1) * phrases_each]
         quoted = ", ".join(f'"{phrase}"' for phrase in own)
         lines.append(f"  - id: h{rule}\n    priority: {10 + rule % 50}\n    when: {{message: [{quoted}]}}")
-        lines.append("    do: [{trigger: answer}, {reply: r}]")
+        trigger = "answer" if rule % 100 else "finish"
+        lines.append(f"    do: [{{trigger: {trigger}}}, {{reply: r}}]")
         lines.append(f'    examples: {{match: ["{own[0]}"], no_match: ["nothing of that"]}}')
     lines.append("  - {id: llm_fallback, priority: 100, do: [{llm: true}]}")
     (folder / "handlers.yaml").write_text("\n".join(lines) + "\n")

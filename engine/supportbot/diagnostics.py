@@ -54,6 +54,10 @@ def warning(code: str, place: Place, message: str, hint: str = "", *related: Rel
     return Diagnostic(code, "warning", place, message, hint, related)
 
 
+def info(code: str, place: Place, message: str, hint: str = "", *related: Related) -> Diagnostic:
+    return Diagnostic(code, "info", place, message, hint, related)
+
+
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Sorted by file and place, each finding once."""
     unique = dict.fromkeys(diagnostics)

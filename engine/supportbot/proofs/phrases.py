@@ -1,156 +1,223 @@
-"""Phrases that do nothing: cancelled by their own ``none``, said twice, covered by a shorter one; and ties."""
+"""Phrases that do nothing: never found, cancelled by their own ``none``, said twice, covered by another; and ties."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
-from supportbot.decision.answers import reading_of
-from supportbot.decision.matcher import Found, find
+from supportbot.decision.matcher import Found
 from supportbot.diagnostics import Diagnostic, Related, error, warning
-from supportbot.model.bot import Bot, Handler
+from supportbot.model.bot import Handler
 from supportbot.model.index import Block, Pattern
-from supportbot.proofs.shadows import SAID
-from supportbot.proofs.texts import FRESH, Texts
+from supportbot.proofs.ground import Ground
+from supportbot.proofs.texts import FRESH
 
-MOST_TIES = 8  # of one pair of rules; the rest is counted
+MOST_TIES = 8  # of one pair of rules
 
 
-def find_idle_phrases(bot: Bot) -> list[Diagnostic]:
+def find_idle_phrases(ground: Ground) -> list[Diagnostic]:
     """Findings about single phrases, proved with the matcher itself on each phrase's own texts."""
-    return list(_Phrases(bot).findings())
+    return list(Phrases(ground).findings())
 
 
-class _Phrases:
-    def __init__(self, bot: Bot) -> None:
-        self.bot = bot
-        self.texts = Texts(bot.index)
-        self.reading = reading_of(bot, SAID)
-        self.by_block: dict[int, list[Pattern]] = {}
-        for pattern in bot.index.patterns:
-            self.by_block.setdefault(pattern.use.block, []).append(pattern)
-        self.ties: dict[tuple[str, str], int] = {}
+class Phrases:
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.bot = ground.bot
+        ranks = Counter((handler.priority, handler.interrupts) for handler in self.bot.handlers)
+        self.alone = {item.id for item in self.bot.handlers if ranks[item.priority, item.interrupts] == 1}
+        self.ties: Counter[tuple[str, str]] = Counter()
 
     def findings(self) -> Iterator[Diagnostic]:
         for block in self.bot.index.blocks:
-            patterns = self.by_block.get(block.id, [])
-            yield from self._repeated(patterns)
-            phrases = [pattern for pattern in patterns if not pattern.regex and pattern.use.role == "any"]
-            cancelled: list[tuple[Pattern, Pattern]] = []
-            for pattern in phrases:
-                found = [find(self.bot.index, text, self.reading) for text in self.texts.of(pattern.id)]
-                canceller = self._cancelled_by(block, found)
-                if canceller is not None:
-                    cancelled.append((pattern, canceller))
-                yield from self._covered(block, pattern, found)
-                yield from self._tied(block, pattern, found)
-            yield from self._cancellations(block, phrases, cancelled)
+            patterns = [item for item in self.ground.patterns(block.id) if item.id not in self.ground.alone]
+            if not patterns:
+                continue
+            repeated = list(self._repeated(patterns))
+            yield from (finding for _, finding in repeated)
+            again = {pattern.id for pattern, _ in repeated}
+            phrases = [pattern for pattern in patterns if not pattern.regex and pattern.id not in again]
+            dead = {pattern.id: finding for pattern in phrases if (finding := self._never_found(pattern))}
+            yield from dead.values()
+            yield from self._cancellations(block, [pattern for pattern in phrases if pattern.id not in dead])
+            if block.owner[0] in ("handler", "form"):
+                for pattern in phrases:
+                    if pattern.use.role == "any" and pattern.id not in dead:
+                        yield from self._covered(block, pattern)
+            if block.owner[0] == "handler":
+                for pattern in phrases:
+                    if pattern.use.role == "any":
+                        yield from self._tied(block, pattern)
 
-    def _repeated(self, patterns: list[Pattern]) -> Iterator[Diagnostic]:
-        seen: dict[tuple[str, str], Pattern] = {}
+    def _repeated(self, patterns: list[Pattern]) -> Iterator[tuple[Pattern, Diagnostic]]:
+        seen: dict[tuple[str, object, bool], Pattern] = {}
         for pattern in patterns:
-            key = (pattern.use.role, pattern.source)
-            first = seen.setdefault(key, pattern)
-            if first is not pattern:
-                yield warning(
+            wordings = self.ground.texts.wordings(pattern.id)
+            said = wordings.texts if wordings.all and not pattern.regex else pattern.source
+            first = seen.setdefault((pattern.use.role, said, pattern.exact), pattern)
+            if first is pattern:
+                continue
+            also = "" if first.source == pattern.source else f", as '{first.source}'"
+            yield (
+                pattern,
+                warning(
                     "repeated-phrase",
                     pattern.place,
-                    f"the phrase '{pattern.source}' stands here twice",
+                    f"the phrase '{pattern.source}' stands here twice{also}",
                     "remove one of them",
                     Related(first.place, "it stands here first"),
-                )
+                ),
+            )
 
-    def _cancelled_by(self, block: Block, found: list[Found]) -> Pattern | None:
-        """The ``none`` that forbids every text of a phrase, or None."""
-        if not block.none_count or not found or any(block.id in each.held for each in found):
+    # --- phrases that are never found ---------------------------------------------------------
+
+    def _never_found(self, pattern: Pattern) -> Diagnostic | None:
+        """A phrase that is not even found in its own words, because messages are read differently."""
+        wordings = self.ground.texts.wordings(pattern.id)
+        if not wordings.texts or self.ground.texts.has_values(pattern.id):
             return None
-        for pattern in self.by_block[block.id]:
-            if pattern.use.role == "none" and all(pattern.id in each.hits for each in found):
-                return pattern
-        return None
+        for text in wordings.texts:
+            if pattern.id in self.ground.found(text).hits or pattern.id in self.ground.found(f"{FRESH} {text}").hits:
+                return None
+        text = wordings.texts[0]
+        read = " ".join(self.ground.found(text).tokens)
+        message = f'the phrase \'{pattern.source}\' can never be found: a message "{text}" is read as "{read}"'
+        return warning("phrase-never-matches", pattern.place, message, "write the phrase as it is read")
 
-    def _cancellations(
-        self, block: Block, phrases: list[Pattern], cancelled: list[tuple[Pattern, Pattern]]
-    ) -> Iterator[Diagnostic]:
-        whole = bool(cancelled) and len(cancelled) == len(phrases) and not self._has_regex(block)
-        for pattern, canceller in cancelled:
+    # --- phrases that their own none forbids --------------------------------------------------
+
+    def _cancellations(self, block: Block, phrases: list[Pattern]) -> Iterator[Diagnostic]:
+        if not block.none_count or not block.positive:
+            return
+        cancelled = {
+            pattern.id: canceller
+            for pattern in phrases
+            if pattern.use.role != "none" and (canceller := self._cancelled_by(block, pattern)) is not None
+        }
+        leading = [pattern for pattern in self.ground.patterns(block.id) if pattern.use.role == "any"]
+        required = [pattern for pattern in phrases if pattern.use.role == "all" and pattern.id in cancelled]
+        whole = bool(required) or (bool(leading) and all(pattern.id in cancelled for pattern in leading))
+        for pattern in phrases:
+            canceller = cancelled.get(pattern.id)
+            if canceller is None:
+                continue
             related = Related(canceller.place, "this `none` forbids it")
+            hint = f"make the none '{canceller.source}' longer, or remove it"
             if whole:
                 message = (
                     f"nothing can ever match here: '{pattern.source}' is forbidden by its own none '{canceller.source}'"
                 )
-                yield error("self-cancelling", pattern.place, message, "narrow the `none`", related)
+                yield error("self-cancelling", pattern.place, message, hint, related)
             else:
-                message = f"the phrase '{pattern.source}' never counts: the none '{canceller.source}' forbids it"
-                yield warning("cancelled-phrase", pattern.place, message, "remove it, or narrow the `none`", related)
+                message = f"the phrase '{pattern.source}' never counts: its own none '{canceller.source}' forbids it"
+                yield warning("cancelled-phrase", pattern.place, message, f"remove the phrase; or {hint}", related)
 
-    def _has_regex(self, block: Block) -> bool:
-        return any(pattern.regex and pattern.use.role == "any" for pattern in self.by_block[block.id])
+    def _cancelled_by(self, block: Block, pattern: Pattern) -> Pattern | None:
+        """A ``none`` of the block that is part of every text of the pattern, together with others; or None."""
+        wordings = self.ground.texts.wordings(pattern.id)
+        if not wordings.all:
+            return None
+        first: Pattern | None = None
+        for text in wordings.texts:
+            found = self.ground.found(text)
+            canceller = self._none_in(block, found)
+            if canceller is None:
+                return None
+            first = first or canceller
+        return first
 
-    def _covered(self, block: Block, pattern: Pattern, found: list[Found]) -> Iterator[Diagnostic]:
-        """A phrase whose every text another phrase of the same list matches, with as many words."""
-        if not found or block.owner[0] in ("category", "guide"):
-            return  # there, longer phrases count for more
-        for other in self.by_block[block.id]:
-            if other.id == pattern.id or other.use.role != "any" or other.source == pattern.source:
-                continue
-            if all(self._takes_as_much(each, other, pattern) for each in found):
-                yield warning(
-                    "covered-phrase",
-                    pattern.place,
-                    f"the phrase '{pattern.source}' adds nothing: '{other.source}' matches all that it matches",
-                    "remove it",
-                    Related(other.place, "this one covers it"),
-                )
-                return
+    def _none_in(self, block: Block, found: Found) -> Pattern | None:
+        for number in found.hits:
+            pattern = self.bot.index.patterns[number]
+            if pattern.use.block == block.id and pattern.use.role == "none" and not pattern.exact:
+                return pattern
+        return None
 
-    @staticmethod
-    def _takes_as_much(found: Found, other: Pattern, pattern: Pattern) -> bool:
-        own, theirs = found.hits.get(pattern.id), found.hits.get(other.id)
-        if own is None or theirs is None:
-            return False
-        return theirs.words > own.words or (theirs.words == own.words and other.id < pattern.id)
+    # --- phrases that another one covers ------------------------------------------------------
 
-    def _tied(self, block: Block, pattern: Pattern, found: list[Found]) -> Iterator[Diagnostic]:
-        """Two handlers of equal priority that a text brings up with equally many words: only the order decides."""
-        if block.owner[0] != "handler":
+    def _covered(self, block: Block, pattern: Pattern) -> Iterator[Diagnostic]:
+        """A phrase of which every text holds another phrase of the same list that counts for as much."""
+        wordings = self.ground.texts.wordings(pattern.id)
+        if not wordings.all:
             return
+        others: set[int] | None = None
+        for text in wordings.texts:
+            found = self.ground.found(text)
+            others = {
+                number
+                for number in (found.hits if others is None else others)
+                if self._takes(block, found, number, pattern)
+            }
+            if not others:
+                return
+        for number in sorted(others or ()):
+            other = self.bot.index.patterns[number]
+            yield warning(
+                "covered-phrase",
+                pattern.place,
+                f"the phrase '{pattern.source}' adds nothing: '{other.source}' is found wherever it is",
+                "remove it",
+                Related(other.place, "this one covers it"),
+            )
+            return
+
+    def _takes(self, block: Block, found: Found, number: int, pattern: Pattern) -> bool:
+        other = self.bot.index.patterns[number]
+        if number == pattern.id or other.use.block != block.id or other.use.role != "any" or other.regex:
+            return False
+        own, theirs = found.hits.get(pattern.id), found.hits.get(number)
+        if own is None or theirs is None or own.captures or theirs.captures or other.exact > pattern.exact:
+            return False
+        same = theirs.words == own.words
+        if block.owner[0] == "form" or block.owner[1] in self.alone:  # how many words match makes no difference
+            return not same or number < pattern.id
+        return theirs.words > own.words or (same and number < pattern.id)
+
+    # --- ties -----------------------------------------------------------------------------------
+
+    def _tied(self, block: Block, pattern: Pattern) -> Iterator[Diagnostic]:
+        """Two handlers of equal priority that a text brings up with equally many words: only the order decides."""
         handler = self.bot.handler_by_id[block.owner[1]]
-        for each in found:
-            held = each.held.get(block.id)
-            if held is None or len(each.held) < 2:
+        if handler.id in self.alone:
+            return
+        for text in self.ground.texts.of(pattern.id):
+            found = self.ground.found(text)
+            held = found.held.get(block.id)
+            if held is None or len(found.held) < 2:
                 continue
-            for number, other_held in each.held.items():
+            for number, other_held in found.held.items():
                 other_block = self.bot.index.blocks[number]
                 if other_block.owner[0] != "handler" or other_block.owner[1] == handler.id:
                     continue
                 other = self.bot.handler_by_id[other_block.owner[1]]
-                equal = self._same_rank(handler, other) and held.words == other_held.words
-                if equal and other.order < handler.order and _share_a_state(handler, block, other, other_block):
-                    yield from self._tie(pattern, handler, other, each.text)
+                equal = _same_rank(handler, other) and held.words == other_held.words
+                if equal and other.order < handler.order and self._meet(handler, block, other, other_block):
+                    yield from self._tie(pattern, handler, other, text)
+                    return
 
-    @staticmethod
-    def _same_rank(handler: Handler, other: Handler) -> bool:
-        return handler.priority == other.priority and handler.interrupts == other.interrupts
+    def _meet(self, handler: Handler, block: Block, other: Handler, other_block: Block) -> bool:
+        """Whether both may answer in one state, and it is not a condition that tells them apart."""
+        own, theirs = handler.when[block.part], other.when[other_block.part]
+        if own.condition is not None or theirs.condition is not None:
+            return False
+        if own.categories and theirs.categories and own.categories.isdisjoint(theirs.categories):
+            return False
+        return not own.states or not theirs.states or not own.states.isdisjoint(theirs.states)
 
     def _tie(self, pattern: Pattern, handler: Handler, other: Handler, text: str) -> Iterator[Diagnostic]:
         pair = (handler.id, other.id)
-        self.ties[pair] = self.ties.get(pair, 0) + 1
+        self.ties[pair] += 1
         if self.ties[pair] > MOST_TIES:
             return
         yield warning(
             "order-decides",
             pattern.place,
             f"'{handler.id}' and '{other.id}' both have priority {handler.priority} and match "
-            f"\"{_readable(text)}\" equally: '{other.id}' answers only because it stands first",
-            "give them different priorities, or make one phrase longer",
+            f"\"{text}\" equally: '{other.id}' answers only because it stands first",
+            "give them different priorities, or take the phrase out of one of them",
             Related(other.place, f"'{other.id}' stands here"),
         )
 
 
-def _share_a_state(handler: Handler, block: Block, other: Handler, other_block: Block) -> bool:
-    own, theirs = handler.when[block.part].states, other.when[other_block.part].states
-    return not own or not theirs or not own.isdisjoint(theirs)
-
-
-def _readable(text: str) -> str:
-    return text.replace(FRESH, "...")
+def _same_rank(handler: Handler, other: Handler) -> bool:
+    return handler.priority == other.priority and handler.interrupts == other.interrupts

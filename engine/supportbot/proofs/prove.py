@@ -6,18 +6,22 @@ from supportbot.diagnostics import Diagnostic, in_order
 from supportbot.model.bot import Bot
 from supportbot.proofs.conditions import find_constant_conditions, find_form_traps
 from supportbot.proofs.flow import find_traps
+from supportbot.proofs.ground import Ground
 from supportbot.proofs.phrases import find_idle_phrases
 from supportbot.proofs.shadows import find_shadows
 
 
 def prove(bot: Bot) -> tuple[Diagnostic, ...]:
     """Everything that can be shown about a compiled bot: rules that never win, traps, idle phrases."""
-    return in_order(
-        [
-            *(finding.diagnostic for finding in find_shadows(bot)),
-            *find_idle_phrases(bot),
-            *find_traps(bot),
-            *find_constant_conditions(bot),
-            *find_form_traps(bot),
-        ]
-    )
+    return in_order(_all(bot))
+
+
+def _all(bot: Bot) -> list[Diagnostic]:
+    ground = Ground(bot)
+    return [
+        *(finding.diagnostic for finding in find_shadows(ground)),
+        *find_idle_phrases(ground),
+        *find_traps(bot),
+        *find_constant_conditions(bot),
+        *find_form_traps(bot),
+    ]

@@ -1,38 +1,27 @@
-"""Rules that can never win, phrases that never count, rules whose order alone decides: with witnesses.
+"""Rules that can never win and phrases that never count, each with a witness.
 
 A witness is a message and a state; its verdict is what ``decide`` says, nothing else.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from itertools import product
+from math import prod
 
-from supportbot.decision.answers import reading_of
-from supportbot.decision.conclude import start_session
-from supportbot.decision.decide import decide
-from supportbot.decision.hours import is_open
-from supportbot.decision.matcher import Found, find
+from supportbot.decision.matcher import Found
 from supportbot.diagnostics import Diagnostic, Related, error, warning
-from supportbot.model.bot import Bot, Handler, When
+from supportbot.model.bot import Handler, When
 from supportbot.model.decision import Decision
-from supportbot.model.index import Block, Pattern
-from supportbot.model.session import Message, Turn
-from supportbot.proofs.texts import FRESH, Rule, Texts, rules_of
+from supportbot.model.index import Pattern
+from supportbot.model.session import FormState
+from supportbot.proofs.contest import Contest, Lost, Unknown, Verdict, Witness, Won, winner_of
+from supportbot.proofs.ground import Ground
+from supportbot.proofs.texts import FRESH, MOST_TEXTS, Rule, rules_of
 
-BUDGET = 400  # decisions spent on one rule
-DEPTH = 3  # exceptions (``none``) of covering rules that are combined
-SAID = datetime(2026, 11, 23, 10, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Witness:
-    """A message in a state, and the rule that answers it."""
-
-    text: str
-    state: str
-    winner: str
+MOST_FORM_TRIES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,180 +32,204 @@ class Finding:
     witness: Witness
 
 
-def find_shadows(bot: Bot) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One phrase of an alternative (or none, when any message will do), and what became of it."""
+
+    when: When
+    pattern: Pattern | None
+    verdict: Verdict | None  # None: nothing ever matches it
+    text: str
+
+
+def find_shadows(ground: Ground) -> list[Finding]:
     """All findings about rules that lose, in no particular order."""
-    return list(_Shadows(bot).findings())
+    shadows = Shadows(ground)
+    return [finding for rule in rules_of(ground.bot) for finding in shadows.of_rule(rule)]
 
 
-class _Shadows:
-    def __init__(self, bot: Bot) -> None:
-        self.bot = bot
-        self.texts = Texts(bot.index)
-        self.by_block: dict[int, list[Pattern]] = {}
-        for pattern in bot.index.patterns:
-            self.by_block.setdefault(pattern.use.block, []).append(pattern)
-        self.moments = _moments(bot)
-        self.reading = reading_of(bot, self.moments[0])
-        self.spent = 0
+class Shadows:
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self.bot = ground.bot
+        last = self.bot.fallback_handler
+        self.nothing_else = all(rule is last for rule, _ in (*self.bot.open_handlers, *self.bot.open_guides))
 
-    def findings(self) -> Iterator[Finding]:
-        for rule in rules_of(self.bot):
-            if rule is not self.bot.fallback_handler:
-                yield from self._of_rule(rule)
+    def of_rule(self, rule: Rule) -> Iterator[Finding]:
+        if rule is self.bot.fallback_handler:
+            return
+        judged = [item for when in rule.when for item in self.judged(rule, when)]
+        lost = [item for item in judged if isinstance(item.verdict, Lost)]
+        if not lost:
+            return
+        if all(item.verdict is None or isinstance(item.verdict, Lost) for item in judged) and not self._has_regex(rule):
+            yield self._never(rule, lost)
+            return
+        for item in lost:
+            if item.pattern is not None and isinstance(item.verdict, Lost) and not item.verdict.refused:
+                yield self._phrase_never(rule, item.pattern, item.verdict)
 
-    # --- one rule -------------------------------------------------------------------------
+    # --- judging --------------------------------------------------------------------------
 
-    def _of_rule(self, rule: Rule) -> Iterator[Finding]:
-        self.spent = 0
-        lost: list[tuple[Pattern, Witness]] = []
-        alive = False
-        proved = True
-        for when in rule.when:
-            if when.block is None or not self.bot.index.blocks[when.block].positive:
-                alive = True  # any message will do; what beats it is a matter of its conditions
-                continue
-            block = self.bot.index.blocks[when.block]
-            if any(pattern.regex for pattern in self.by_block[when.block]) or when.condition is not None:
-                proved = False
-            for pattern in self._leading(block):
-                witness = self._lost(rule, when, block, pattern)
-                if witness is None:
-                    alive = True
-                else:
-                    lost.append((pattern, witness))
-                    proved = proved and self.texts.complete(pattern.id)
-        if not alive and lost:
-            yield self._never_wins(rule, lost[0][1], proved)
-        else:
-            for pattern, witness in lost:
-                yield self._phrase_never_wins(rule, pattern, witness)
+    def judged(self, rule: Rule, when: When) -> Iterator[Judged]:
+        """The verdict on every phrase that can bring an alternative up."""
+        contest = Contest(self.ground, rule, when)
+        if when.block is None or not self.bot.index.blocks[when.block].positive:
+            yield Judged(when, None, contest.judge(FRESH), FRESH)
+            return
+        for pattern in self._leading(when.block):
+            yield self._judge(contest, when, when.block, pattern)
 
-    def _leading(self, block: Block) -> list[Pattern]:
+    def _leading(self, block: int) -> list[Pattern]:
         """The patterns that bring the block up: its ``any``, or else the first of its ``all``."""
-        patterns = [pattern for pattern in self.by_block[block.id] if not pattern.regex]
+        patterns = [pattern for pattern in self.ground.patterns(block) if not pattern.regex]
         leading = [pattern for pattern in patterns if pattern.use.role == "any"]
         return leading or [pattern for pattern in patterns if pattern.use.role == "all"][:1]
 
-    def _lost(self, rule: Rule, when: When, block: Block, pattern: Pattern) -> Witness | None:
-        """None when some text of the pattern is won (or nothing can be said); else how one is lost."""
-        first: Witness | None = None
-        for text in self.texts.of(pattern.id):
-            message = self._with_required(block, pattern, text)
-            found = find(self.bot.index, message, self.reading)
-            if block.id not in found.held:
-                continue  # its own ``none`` forbids it: reported where blocks are checked
-            if self._unrivalled(found, block):
-                return None
-            witness = self._contest(rule, when, message, DEPTH)
-            if witness is None:
-                return None
-            first = first or witness
-        return first
+    def _judge(self, contest: Contest, when: When, block: int, pattern: Pattern) -> Judged:
+        if pattern.id in self.ground.alone and self.nothing_else and self._is_simple(when, block):
+            text = self.ground.texts.of(pattern.id)[0]
+            return Judged(when, pattern, Won(Witness(text, "", self.ground.moments[0], "", contest.rule.id)), text)
+        texts, complete = self._messages(contest.rule, block, pattern)
+        lost: Lost | None = None
+        for text in texts:
+            found = self.ground.found(text)
+            if block not in found.held:
+                continue  # its own ``none`` forbids it, which is reported where blocks are checked
+            if not when.categories and self._unrivalled(found, block):
+                return Judged(when, pattern, Won(Witness(text, "", self.ground.moments[0], "", contest.rule.id)), text)
+            verdict = contest.judge(text)
+            if not isinstance(verdict, Lost):
+                return Judged(when, pattern, verdict, text)
+            lost = lost or verdict
+            lost = replace(lost, proved=lost.proved and verdict.proved)
+        if lost is None:
+            return Judged(when, pattern, None if texts else Unknown(), "")
+        return Judged(when, pattern, replace(lost, proved=lost.proved and complete), lost.witness.text)
 
-    def _with_required(self, block: Block, pattern: Pattern, text: str) -> str:
-        """The text with one text of every (other) ``all`` of the block."""
-        parts = [text]
-        for other in self.by_block[block.id]:
-            if other.use.role == "all" and other.id != pattern.id and not other.regex:
-                parts.extend(self.texts.of(other.id)[:1])
-        return f" {FRESH} ".join(parts)
+    def _is_simple(self, when: When, block: int) -> bool:
+        """Whether one phrase is enough to bring the alternative up."""
+        return not when.categories and not self.bot.index.blocks[block].all_count
 
-    def _unrivalled(self, found: Found, block: Block) -> bool:
+    def _messages(self, rule: Rule, block: int, pattern: Pattern) -> tuple[list[str], bool]:
+        """The shortest messages in which the pattern and every ``all`` of its block are found."""
+        required = [
+            other for other in self.ground.patterns(block) if other.use.role == "all" and other.id != pattern.id
+        ]
+        own = self.ground.texts.wordings(pattern.id)
+        if not required:
+            return list(own.texts), own.all
+        if any(other.regex for other in required):
+            return [], False
+        each = [own, *(self.ground.texts.wordings(other.id) for other in required)]
+        complete = all(wordings.all for wordings in each)
+        choices = [wordings.texts for wordings in each]
+        if prod(map(len, choices)) > MOST_TEXTS:
+            choices, complete = [choices[0], *(texts[:1] for texts in choices[1:])], False
+        apart = f" {self.ground.texts.apart} " if isinstance(rule, Handler) or rule.steps else f" {FRESH} "
+        return [apart.join(parts) for parts in product(*choices)], complete
+
+    def _unrivalled(self, found: Found, block: int) -> bool:
         """Whether no other rule is brought up by the message at all."""
-        if self.bot.open_handlers:
+        if not self.nothing_else:
             return False
         blocks = self.bot.index.blocks
-        return all(number == block.id or blocks[number].owner[0] not in ("handler", "guide") for number in found.held)
+        return all(number == block or blocks[number].owner[0] not in ("handler", "guide") for number in found.held)
 
-    def _contest(self, rule: Rule, when: When, message: str, depth: int) -> Witness | None:
-        """None when the rule wins the message, or it with exceptions of the winner added, in some state."""
-        first: Witness | None = None
-        for state in self._states(rule, when):
-            for moment in self.moments:
-                if self.spent >= BUDGET:
-                    return None
-                self.spent += 1
-                decision = self._decide(message, state, moment)
-                if decision.handler == rule.id or self._undecided(decision, rule):
-                    return None
-                winner = self.bot.handler_by_id.get(decision.handler) or self.bot.guides.get(decision.handler)
-                if winner is None:
-                    return None
-                first = first or Witness(message, state, winner.id)
-                if depth and self._wins_with_exception(rule, when, message, winner, depth):
-                    return None
-        return first
-
-    def _wins_with_exception(self, rule: Rule, when: When, message: str, winner: Rule, depth: int) -> bool:
-        """Whether a ``none`` of the winner, added to the message, takes the winner out of the way."""
-        for other in winner.when:
-            if other.block is None:
-                continue
-            for pattern in self.by_block.get(other.block, ()):
-                if pattern.use.role != "none" or pattern.regex:
-                    continue
-                for text in self.texts.of(pattern.id)[:2]:
-                    longer = f"{message} {FRESH} {text}"
-                    if longer.count(FRESH) <= DEPTH and self._contest(rule, when, longer, depth - 1) is None:
-                        return True
-        return False
-
-    def _undecided(self, decision: Decision, rule: Rule) -> bool:
-        """Whether a condition (``if``), the winner's or the rule's own, decided: at other times it may not."""
-        winner = self.bot.handler_by_id.get(decision.handler) or self.bot.guides.get(decision.handler)
-        conditions = [when.condition for when in (winner.when if winner else ())] + [
-            when.condition for when in rule.when
-        ]
-        return any(condition is not None for condition in conditions)
-
-    def _states(self, rule: Rule, when: When) -> list[str]:
-        states = self.bot.graph.states
-        allowed = when.states or frozenset(states)
-        return [state for state in states if state in allowed and not states[state].final]
-
-    def _decide(self, text: str, state: str, moment: datetime) -> Decision:
-        session = replace(start_session(self.bot, "witness", moment), state=state)
-        return decide(self.bot, Turn(session, Message("witness", "witness", text, "chat", moment), moment))
+    def _has_regex(self, rule: Rule) -> bool:
+        return any(
+            pattern.regex and pattern.use.role != "none"
+            for when in rule.when
+            if when.block is not None
+            for pattern in self.ground.patterns(when.block)
+        )
 
     # --- findings -------------------------------------------------------------------------
 
-    def _never_wins(self, rule: Rule, witness: Witness, proved: bool) -> Finding:
-        winner = _rule(self.bot, witness.winner)
-        likely = "" if proved else "most likely "
+    def _never(self, rule: Rule, lost: list[Judged]) -> Finding:
+        verdicts = [item.verdict for item in lost if isinstance(item.verdict, Lost)]
+        first = next((verdict for verdict in verdicts if not verdict.refused), verdicts[0])
+        witness = self.readable(first.witness)
+        proved = all(verdict.proved for verdict in verdicts)
+        form = self._form_that_lets_it(rule, lost)
+        sure = "" if proved else "most likely "
+        outside = f"outside the form '{form}' " if form else ""
+        make = error if proved and not form else warning
+        if first.refused:
+            message = f"{_kind(rule)} '{rule.id}' can {sure}{outside}never answer: {first.refused}"
+            return Finding(make("never-wins", rule.place, message, "change what it asks for in `when`"), witness)
+        winner = self._winner(first.witness)
         message = (
-            f"{_kind(rule)} '{rule.id}' can {likely}never answer: '{winner.id}' ({_rank(self.bot, winner)}) "
-            f'takes every message it would, e.g. "{witness.text}"'
+            f"{_kind(rule)} '{rule.id}' can {sure}{outside}never answer: {_kind(winner)} '{winner.id}' "
+            f'{self._why(rule, winner)} and takes every message it would, e.g. "{witness.text}"'
         )
-        hint = f"make it come before '{winner.id}', or add a `none` to '{winner.id}' for what should come here"
         related = Related(winner.place, f"'{winner.id}' takes it")
-        make = error if proved else warning
-        return Finding(make("never-wins", rule.place, message, hint, related), witness)
+        return Finding(make("never-wins", rule.place, message, self._hint(rule, winner), related), witness)
 
-    def _phrase_never_wins(self, rule: Rule, pattern: Pattern, witness: Witness) -> Finding:
-        winner = _rule(self.bot, witness.winner)
+    def _phrase_never(self, rule: Rule, pattern: Pattern, lost: Lost) -> Finding:
+        witness = self.readable(lost.witness)
+        winner = self._winner(lost.witness)
+        sure = "" if lost.proved else "most likely "
         message = (
-            f"the phrase '{pattern.source}' never brings '{rule.id}' up: '{winner.id}' "
-            f'({_rank(self.bot, winner)}) takes "{witness.text}"'
+            f"the phrase '{pattern.source}' {sure}never brings '{rule.id}' up: {_kind(winner)} '{winner.id}' "
+            f'{self._why(rule, winner)} and takes "{witness.text}"'
         )
         related = Related(winner.place, f"'{winner.id}' takes it")
-        hint = f"remove the phrase, or add a `none` to '{winner.id}'"
+        hint = f"remove the phrase, or {self._hint(rule, winner)}"
         return Finding(warning("phrase-never-wins", pattern.place, message, hint, related), witness)
 
+    def _why(self, rule: Rule, winner: Rule) -> str:
+        """Why the winner is asked first, in the words of the files."""
+        if isinstance(winner, Handler) and isinstance(rule, Handler):
+            if winner.priority != rule.priority:
+                return f"is asked first (priority {winner.priority} comes before {rule.priority})"
+            return "is asked first (same priority: it matches more words or stands higher in the file)"
+        if isinstance(winner, Handler):
+            return "is asked first (handlers come before guides)"
+        return "is asked first"
 
-def _rule(bot: Bot, name: str) -> Rule:
-    return bot.handler_by_id.get(name) or bot.guides[name]
+    def _hint(self, rule: Rule, winner: Rule) -> str:
+        if isinstance(winner, Handler) and isinstance(rule, Handler) and winner.priority != rule.priority:
+            change = f"give '{rule.id}' a priority below {winner.priority}"
+        else:
+            change = f"take the phrase out of '{winner.id}'"
+        return f"{change}, or add a `none` to '{winner.id}' for what should come here"
+
+    def _form_that_lets_it(self, rule: Rule, lost: list[Judged]) -> str:
+        """A form in which the rule answers after all, because the usual winner opens that same form."""
+        tries = 0
+        for form in self.bot.forms.values():
+            for item in lost:
+                for state in self.bot.graph.states:
+                    tries += 1
+                    if tries > MOST_FORM_TRIES:
+                        return ""
+                    asking = FormState(form.id, form.slots[0].name if form.slots else None)
+                    decision = self.ground.decide(item.text, state, self.ground.moments[0], "", asking)
+                    if winner_of(self.bot, decision) is rule:
+                        return form.id
+        return ""
+
+    def readable(self, witness: Witness) -> Witness:
+        """The witness with fewer unknown words in it, as long as the same rule answers it."""
+        once = re.sub(rf"\b{FRESH}( {FRESH})+\b", FRESH, witness.text)
+        without = " ".join(word for word in once.split() if word != FRESH)
+        for text in (without, once):
+            if text and self._answers(replace(witness, text=text)):
+                return replace(witness, text=text)
+        return witness
+
+    def _answers(self, witness: Witness) -> bool:
+        return self._decided(witness).handler == witness.winner
+
+    def _winner(self, witness: Witness) -> Rule:
+        winner = winner_of(self.bot, self._decided(witness))
+        assert winner is not None  # a verdict without a reason of the rule's own names the rule that answered
+        return winner
+
+    def _decided(self, witness: Witness) -> Decision:
+        return self.ground.decide(witness.text, witness.state, witness.moment, witness.category)
 
 
 def _kind(rule: Rule) -> str:
     return "the handler" if isinstance(rule, Handler) else "the guide"
-
-
-def _rank(bot: Bot, rule: Rule) -> str:
-    return f"priority {rule.priority}" if isinstance(rule, Handler) else f"a guide of {rule.category}"
-
-
-def _moments(bot: Bot) -> tuple[datetime, ...]:
-    """A moment when it is open and one when it is closed, as far as there are any."""
-    candidates = [SAID + timedelta(hours=step) for step in range(24 * 7)]
-    chosen = {is_open(bot.settings.hours, moment): moment for moment in reversed(candidates)}
-    return tuple(chosen[key] for key in sorted(chosen, reverse=True))

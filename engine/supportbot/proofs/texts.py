@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, product
+from math import prod
 
 from supportbot.model.bot import Bot, Guide, Handler
 from supportbot.model.index import Index, Node, Symbol
@@ -17,6 +18,9 @@ Rule = Handler | Guide
 
 FRESH = "x7x"  # a word that no rule knows and that is no typing mistake (it holds a digit)
 MOST_TEXTS = 48  # of one pattern
+GAP_WORDS = 3
+TEXT_WORDS = 12
+LONGEST_APART = 60  # words between two parts of a message
 SAMPLES = {
     "text": "jane",
     "number": "7",
@@ -41,6 +45,19 @@ Item = Symbol | Gap | Value
 Path = tuple[Item, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Wordings:
+    """``all``: whatever the pattern matches holds one of ``texts``, so that losing all of them is a proof."""
+
+    texts: tuple[str, ...]
+    all: bool
+
+
+NO_WORDINGS = Wordings((), False)
+# Between two words of a phrase: nothing, or as many words as a gap allows. What lies between says no more.
+GAP = Wordings(("", " ".join([FRESH] * GAP_WORDS)), True)
+
+
 def rules_of(bot: Bot) -> tuple[Rule, ...]:
     """All rules that can answer, handlers first."""
     rules: list[Rule] = [*bot.handlers, *bot.guides.values()]
@@ -51,83 +68,97 @@ class Texts:
     """Reads an index backwards: from patterns and symbols to the words that make them."""
 
     def __init__(self, index: Index) -> None:
-        self._index = index
         self._of_pattern: dict[int, list[Path]] = {}
         self._of_symbol: dict[int, list[Path]] = {}
         self._stems = {symbol: prefix for _, prefixes in index.prefixes for prefix, symbol in prefixes.items()}
-        self._shortest: dict[int, str] = {}
+        self._symbols: dict[int, Wordings] = {}
+        self._patterns: dict[int, Wordings] = {}
+        slack = 0
         for path, node in _paths(index.root):
+            slack = max(slack, _slack(path))
             for pattern in node.patterns:
                 self._of_pattern.setdefault(pattern, []).append(path)
             for symbol in node.symbols:
                 self._of_symbol.setdefault(symbol, []).append(path)
+        # So many unknown words that no gap of any phrase reaches across them.
+        self.apart = " ".join([FRESH] * min(LONGEST_APART, 1 + 4 * slack))
 
-    def of(self, pattern: int) -> list[str]:
-        """Texts of a pattern, shortest wording first; at most MOST_TEXTS. None for a regex."""
-        found: dict[str, None] = {}
-        for path in self._of_pattern.get(pattern, ()):
-            for text in islice(self._wordings(path), MOST_TEXTS):
-                found[text] = None
-            if len(found) >= MOST_TEXTS:
-                break
-        return list(found)[:MOST_TEXTS]
+    def of(self, pattern: int) -> tuple[str, ...]:
+        """Texts of a pattern, shortest first; at most MOST_TEXTS. None for a regex."""
+        return self.wordings(pattern).texts
 
     def complete(self, pattern: int) -> bool:
-        """Whether ``of`` holds every alternative, so that losing all of them is a proof."""
-        return 0 < len(self.of(pattern)) < MOST_TEXTS and self._is_exact(pattern)
+        """Whether ``of`` holds every alternative."""
+        return self.wordings(pattern).all
 
-    def _is_exact(self, pattern: int) -> bool:
-        """No gaps or captures, whose in-between words could bring up other rules or keep them away, no anchor."""
-        return pattern not in self._index.anchors and not any(isinstance(item, Gap | Value) for path in self._of_pattern.get(pattern, ()) for item in path)
+    def has_values(self, pattern: int) -> bool:
+        """Whether the pattern captures a value, of which there are only samples here."""
+        return any(isinstance(item, Value) for path in self._of_pattern.get(pattern, ()) for item in path)
 
-    def _wordings(self, path: Path) -> Iterator[str]:
-        """The shortest wording, then each alternative of each part in turn, the others at their shortest."""
-        shortest = [self._shortest_of(item) for item in path]
-        yield _joined(shortest)
-        for at, item in enumerate(path):
-            for other in self._alternatives(item, 0):
-                if other != shortest[at]:
-                    yield _joined([*shortest[:at], other, *shortest[at + 1 :]])
-
-    def _shortest_of(self, item: Item) -> str:
-        if isinstance(item, str):
-            return item
-        if isinstance(item, Gap):
-            return ""
-        if isinstance(item, Value):
-            return SAMPLES[item.type]
-        known = self._shortest.get(item)
+    def wordings(self, pattern: int) -> Wordings:
+        known = self._patterns.get(pattern)
         if known is None:
-            self._shortest[item] = ""  # lists are not circular once they compiled; never loop all the same
-            known = self._stems.get(item) or min(
-                (_joined([self._shortest_of(part) for part in path]) for path in self._of_symbol.get(item, ())),
-                key=lambda text: (text.count(" "), len(text), text),
-                default="",
-            )
-            self._shortest[item] = known
+            known = self._patterns[pattern] = self._together(self._of_pattern.get(pattern, ()))
         return known
 
-    def _alternatives(self, item: Item, depth: int) -> Iterator[str]:
-        if not isinstance(item, int):
-            return
-        stem = self._stems.get(item)
-        if stem is not None:
-            yield stem + FRESH  # only what asks for the beginning knows this word
-            return
-        for path in self._of_symbol.get(item, ()):
-            if depth < 3:
-                yield from self._wordings_within(path, depth + 1)
+    def _together(self, paths: Sequence[Path]) -> Wordings:
+        if len(paths) == 1 and all(isinstance(item, str) for item in paths[0]):  # most phrases are words
+            return Wordings((" ".join(map(str, paths[0])),), True)
+        found: dict[str, None] = {}
+        complete = bool(paths)
+        for path in paths:
+            made = self._along(path)
+            found.update(dict.fromkeys(made.texts))
+            complete = complete and made.all
+        ordered = sorted(found, key=lambda text: (text.count(" "), len(text), text))
+        return Wordings(tuple(ordered[:MOST_TEXTS]), complete and len(ordered) <= MOST_TEXTS)
 
-    def _wordings_within(self, path: Path, depth: int) -> Iterator[str]:
-        shortest = [self._shortest_of(item) for item in path]
-        yield _joined(shortest)
-        for at, item in enumerate(path):
-            for other in self._alternatives(item, depth):
-                yield _joined([*shortest[:at], other, *shortest[at + 1 :]])
+    def _along(self, path: Path) -> Wordings:
+        parts = [self._of_item(item) for item in path]
+        if any(not part.texts for part in parts):
+            return NO_WORDINGS
+        complete = all(part.all for part in parts)
+        choices = [part.texts for part in parts]
+        if prod(map(len, choices)) <= MOST_TEXTS:
+            return Wordings(tuple(map(_joined, product(*choices))), complete)
+        return Wordings(tuple(islice(_one_at_a_time(choices), MOST_TEXTS)), False)
+
+    def _of_item(self, item: Item) -> Wordings:
+        if isinstance(item, str):
+            return Wordings((item,), True)
+        if isinstance(item, Gap):
+            return GAP
+        if isinstance(item, Value):
+            return Wordings((SAMPLES[item.type],), False)
+        known = self._symbols.get(item)
+        if known is None:
+            self._symbols[item] = NO_WORDINGS  # lists are not circular once they compiled; never loop all the same
+            known = self._symbols[item] = self._of_symbol_number(item)
+        return known
+
+    def _of_symbol_number(self, symbol: int) -> Wordings:
+        stem = self._stems.get(symbol)
+        if stem is not None:
+            return Wordings((stem, stem + FRESH), True)  # only what asks for the beginning knows the second
+        return self._together(self._of_symbol.get(symbol, ()))
+
+
+def _one_at_a_time(choices: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The first wording of all parts, then each other one of each part in turn."""
+    first = [options[0] for options in choices]
+    yield _joined(first)
+    for at, options in enumerate(choices):
+        for other in options[1:]:
+            yield _joined([*first[:at], other, *first[at + 1 :]])
 
 
 def _joined(parts: Sequence[str]) -> str:
     return " ".join(part for part in parts if part)
+
+
+def _slack(path: Path) -> int:
+    """How many words that a phrase does not name it can reach across."""
+    return sum(GAP_WORDS if isinstance(item, Gap) else TEXT_WORDS if isinstance(item, Value) else 0 for item in path)
 
 
 def _paths(root: Node) -> Iterator[tuple[Path, Node]]:

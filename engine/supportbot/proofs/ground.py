@@ -1,0 +1,71 @@
+"""What all proofs of one bot share: texts of its patterns, and what the matcher finds in them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from supportbot.decision.answers import reading_of
+from supportbot.decision.conclude import start_session
+from supportbot.decision.decide import decide
+from supportbot.decision.hours import is_open
+from supportbot.decision.matcher import Found, find
+from supportbot.model.bot import Bot
+from supportbot.model.decision import Decision
+from supportbot.model.index import Pattern
+from supportbot.model.session import FormState, Message, Turn
+from supportbot.proofs.texts import Texts
+
+SAID = datetime(2026, 11, 23, 10, tzinfo=UTC)
+
+
+class Ground:
+    """Matching is most of the work of all proofs: each text is matched once."""
+
+    def __init__(self, bot: Bot) -> None:
+        self.bot = bot
+        self.texts = Texts(bot.index)
+        self.moments = _moments(bot)
+        self.reading = reading_of(bot, self.moments[0])
+        self.by_block: dict[int, list[Pattern]] = {}
+        for pattern in bot.index.patterns:
+            self.by_block.setdefault(pattern.use.block, []).append(pattern)
+        self._found: dict[str, Found] = {}
+        self.alone = frozenset(pattern.id for pattern in bot.index.patterns if self._is_alone(pattern))
+
+    def _is_alone(self, pattern: Pattern) -> bool:
+        """Whether no other pattern is found in any text of this one: then it can be in nobody's way."""
+        texts = self.texts.of(pattern.id)
+        for text in texts:
+            found = find(self.bot.index, text, self.reading)
+            if len(found.hits) != 1 or pattern.id not in found.hits:
+                self._found[text] = found
+                return False
+        return bool(texts) and not pattern.regex
+
+    def found(self, text: str) -> Found:
+        known = self._found.get(text)
+        if known is None:
+            known = self._found[text] = find(self.bot.index, text, self.reading)
+        return known
+
+    def patterns(self, block: int) -> list[Pattern]:
+        return self.by_block.get(block, [])
+
+    def decide(
+        self, text: str, state: str, moment: datetime, category: str = "", form: FormState | None = None
+    ) -> Decision:
+        """What the bot answers to a text in a fresh conversation that is in this state."""
+        session = replace(start_session(self.bot, "witness", moment), state=state, form=form)
+        if category:
+            session = replace(session, category=category)
+        return decide(self.bot, Turn(session, Message("witness", "witness", text, "chat", moment), moment))
+
+
+def _moments(bot: Bot) -> tuple[datetime, ...]:
+    """A moment when it is open and one when it is closed, as far as there are any."""
+    if not bot.settings.hours.days:
+        return (SAID,)
+    candidates = [SAID + timedelta(hours=step) for step in range(24 * 7)]
+    chosen = {is_open(bot.settings.hours, moment): moment for moment in reversed(candidates)}
+    return tuple(chosen[key] for key in sorted(chosen, reverse=True))
