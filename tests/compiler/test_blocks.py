@@ -61,6 +61,7 @@ FINDINGS = [
     ("pattern-empty", "[['*']]", "{}", 3),
     ("pattern-empty", "[['{x:text}']]", "{}", 3),
     ("pattern-empty", "[['[now] {x:text}']]", "{}", 3),
+    ("pattern-syntax", "[[{phrase: '* call', at: start}]]", "{}", 12),
     ("pattern-gaps", "[['a * b * c * d * e']]", "{}", 3),
     ("pattern-too-optional", "[['a [b] [c] [d] [e] [f] [g] [h] i']]", "{}", 3),
     ("unknown-list", "[['a <no_such>']]", "{}", 6),

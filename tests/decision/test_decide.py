@@ -75,6 +75,12 @@ def test_a_block_of_none_alone_fits_any_message_without_these_words(tell: Tell) 
     assert talk.say("my printer is offline").handler == "printer_offline"
 
 
+def test_a_rule_for_short_messages_needs_no_words(tell: Tell) -> None:
+    talk = tell(more("id: any, priority: 50, when: {message: {none: [printer], max_words: 2}}, do: [{reply: glad}]"))
+    assert talk.say("qwertz qwertz?").handler == "any"
+    assert talk.say("qwertz qwertz qwertz").kind == "llm"
+
+
 def test_handlers_are_asked_before_guides_and_guides_before_the_model(talk: Talk) -> None:
     assert talk.say("printer offline, please call me").handler == "callback"
     assert rejected(talk) == {}

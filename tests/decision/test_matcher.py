@@ -121,6 +121,41 @@ def test_a_block_holds(block: Any, text: str, held: bool) -> None:
     assert holds(block, text) is held
 
 
+ANCHORS = [
+    ("start", "yes", "yes it works", True),
+    ("start", "yes", "oh yes", False),
+    ("end", "now", "it works now", True),
+    ("end", "now", "it works now?", True),
+    ("end", "now", "now it works", False),
+    ("end", "now", "now it works now", True),
+    ("whole", "yes", "Yes!", True),
+    ("whole", "yes", "yes?", True),
+    ("whole", "yes [please]", "yes please", True),
+    ("whole", "yes [please]", "yes please do", False),
+    ("whole", "yes", "oh yes", False),
+    ("whole", "yes * please", "yes do it please", True),
+    ("whole", "yes *", "yes", True),
+    ("whole", "yes *", "yes do that now", True),
+    ("whole", "yes *", "yes do that now please", False),
+    ("end", "* call *", "so please call me back", True),
+    ("end", "call *", "call me back right now", False),
+    ("whole", "i am {name:text}", "I am Jane Doe", True),
+    ("whole", "i am {name:text}", "so I am Jane Doe", False),
+]
+
+
+@pytest.mark.parametrize(("at", "phrase", "text", "found"), ANCHORS)
+def test_a_phrase_may_be_bound_to_a_place(at: str, phrase: str, text: str, found: bool) -> None:
+    assert holds([pattern(phrase=phrase, at=at)], text) is found
+
+
+@pytest.mark.parametrize(
+    ("text", "held"), [("one two", True), ("one two?", True), ("one two three", False), ("two", False)]
+)
+def test_a_block_may_take_short_messages_only(text: str, held: bool) -> None:
+    assert holds({"any": ["one"], "max_words": 2}, text) is held
+
+
 def test_words_that_match_are_counted_and_placed() -> None:
     found = search(index_of(["printer [is] offline", "offline"], {"all": ["my", "printer"]}), "My printer is offline")
     assert [(hit.start, hit.end, hit.words) for _, hit in sorted(found.hits.items())] == [

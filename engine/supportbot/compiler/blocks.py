@@ -120,7 +120,14 @@ class IndexBuilder:
         for element in walk(elements):
             if isinstance(element, Capture):
                 self.captured[element.slot] = element.type
-        self._guard_expansion(pattern.source, pattern.place, lambda: self._trie.add_pattern(pattern.id, elements))
+        if pattern.anchor in ("start", "whole") and isinstance(elements[0], Gap):
+            hint = "leave the '*' out, or write at: end"
+            self._mistake(
+                "pattern-syntax", pattern.place, f"'{pattern.source}' begins with a gap and with the message", hint
+            )
+            return False
+        ends = pattern.anchor in ("end", "whole")
+        self._guard_expansion(pattern.source, pattern.place, lambda: self._trie.add_pattern(pattern.id, elements, ends))
         self._patterns.append(pattern)
         return True
 

@@ -48,8 +48,8 @@ class TrieBuilder:
             self._lists[name] = self._new_symbol(f"<{name}>")
         return self._lists[name]
 
-    def add_pattern(self, pattern: int, elements: Sequence[Element]) -> None:
-        for path in self._whole(elements):
+    def add_pattern(self, pattern: int, elements: Sequence[Element], ends_the_message: bool = False) -> None:
+        for path in self._whole(elements, ends_the_message):
             self._insert(path, self._pattern_ends, pattern)
 
     def add_list_phrase(self, name: str, elements: Sequence[Element]) -> None:
@@ -87,10 +87,18 @@ class TrieBuilder:
         self.symbol_names[symbol] = name
         return symbol
 
-    def _whole(self, elements: Sequence[Element]) -> list[Path]:
-        """The ways to say a whole phrase, without gaps at its ends, where they change nothing."""
-        trimmed = (_without_outer_gaps(path) for path in self._expand(elements))
-        return list(dict.fromkeys(path for path in trimmed if path))
+    def _whole(self, elements: Sequence[Element], ends_the_message: bool = False) -> list[Path]:
+        """The ways to say a whole phrase, without gaps at its ends.
+
+        They change nothing where a phrase matches anywhere; where it ends the message, the last one does.
+        """
+        paths = self._expand(elements)
+        ways = [_without_outer_gaps(path) for path in paths]
+        if ends_the_message:
+            ways += [
+                (*way, path[-1]) for way, path in zip(ways, paths, strict=True) if way and isinstance(path[-1], Gap)
+            ]
+        return [way for way in dict.fromkeys(ways) if way]
 
     def _expand(self, elements: Sequence[Element]) -> list[Path]:
         paths: list[Path] = [()]
@@ -180,7 +188,6 @@ def _must_be_spelled_out(path: Path) -> bool:
 
 
 def _without_outer_gaps(path: Path) -> Path:
-    """A gap at either end changes nothing: phrases match anywhere in a message."""
     start, end = 0, len(path)
     while start < end and isinstance(path[start], Gap):
         start += 1

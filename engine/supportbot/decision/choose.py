@@ -153,6 +153,8 @@ def _no_block_forbids(found: Found, when: When, bot: Bot) -> bool:
     """A block of ``none`` alone holds unless one of them was found."""
     if when.block is None:
         return True
+    if not bot.index.blocks[when.block].takes(found.tokens):
+        return False
     return not any(bot.index.patterns[pattern].use.block == when.block for pattern in found.hits)
 
 

@@ -276,7 +276,7 @@ def _held(index: Index, best: dict[int, Hit], tokens: tuple[str, ...]) -> dict[i
         if block_number in refused:
             continue
         block = blocks[block_number]
-        if block.max_words and len(tokens) - tokens.count("?") > block.max_words:
+        if not block.takes(tokens):
             continue
         longest = 0
         required: dict[int, int] = {}

@@ -73,6 +73,10 @@ class Block:
         """Whether something must be found in the message for the block to hold."""
         return self.has_any or self.all_count > 0
 
+    def takes(self, tokens: tuple[str, ...]) -> bool:
+        """Whether a message is short enough; a question mark is no word."""
+        return not self.max_words or len(tokens) - tokens.count("?") <= self.max_words
+
 
 @dataclass(frozen=True, slots=True)
 class Index:
