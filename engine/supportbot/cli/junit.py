@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape, quoteattr
+from html import escape  # xml.sax.saxutils would import urllib.request, http.client and ssl
 
 from supportbot.diagnostics import Diagnostic
 
@@ -56,12 +56,12 @@ def _case(case: Case) -> str:
     if not case.failure:
         return head + "/>"
     first = case.failure.partition("\n")[0]
-    body = f"<failure message={_attribute(first)}>{escape(_clean(case.failure))}</failure>"
+    body = f"<failure message={_attribute(first)}>{escape(_clean(case.failure), quote=False)}</failure>"
     return f"{head}>{body}</testcase>"
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(_clean(text), {"\n": "&#10;"})
+    return '"' + escape(_clean(text)).replace("\n", "&#10;") + '"'
 
 
 def _clean(text: str) -> str:
