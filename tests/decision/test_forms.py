@@ -179,6 +179,23 @@ def test_yes_with_the_same_values_is_yes(talk: Talk) -> None:
     assert talk.session.form is None
 
 
+@pytest.mark.parametrize(
+    ("text", "done"),
+    [
+        ("yes", True),
+        ("sure, no problem", True),
+        ("ok yes please", True),
+        ("not sure", False),
+        ("no, not yes", False),
+        ("no, that sounds good but is wrong", False),
+        ("hm", False),
+    ],
+)
+def test_what_is_a_yes(talk: Talk, text: str, done: bool) -> None:
+    asked(talk, None, KNOWN).say(text)
+    assert (talk.session.form is None) is done
+
+
 def test_no_asks_what_should_be_different(talk: Talk) -> None:
     asked(talk, None, KNOWN).say("no")
     assert talk.said == ["change_call"]

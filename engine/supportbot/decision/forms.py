@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from supportbot.decision.answers import read_answer, read_corrections, read_extras, reading_of
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found
-from supportbot.model.bot import Form, SlotSpec
+from supportbot.model.bot import Form, FormWords, SlotSpec
 from supportbot.model.session import FormState, SlotValue
+from supportbot.model.text import NEGATIONS
 
 CANCEL_WORDS = 6  # "cancel" inside a longer story is part of the story
 
@@ -68,13 +69,12 @@ def _answering(
 
 def _confirming(draft: Draft, form: Form, state: FormState, found: Found, others_match: bool) -> FormTurn:
     words = draft.bot.form_words
-    yes = words is not None and words.yes in found.held
-    no = words is not None and words.no in found.held
+    yes, no = _yes_or_no(found, words) if words is not None else (False, False)
     reading = reading_of(draft.bot, draft.now)
     changed = read_corrections(form, state.values, draft.message.text, found.held, reading)
     if changed:
         return _store(draft, state, changed, "corrected")
-    if yes and not no:
+    if yes:
         draft.finish_form()
         return FormTurn(True, "confirmed")
     if no:
@@ -82,6 +82,21 @@ def _confirming(draft: Draft, form: Form, state: FormState, found: Found, others
     if others_match:
         return NOT_TAKEN
     return _try_again(draft, form, state, form.confirm or "")
+
+
+def _yes_or_no(found: Found, words: FormWords) -> tuple[bool, bool]:
+    """What was said first counts: "yes, no problem" is a yes. "Not sure" is none."""
+    yes, no = (_first_of(found, block) for block in (words.yes, words.no))
+    if yes is not None and yes > 0 and found.tokens[yes - 1] in NEGATIONS:
+        yes = None
+    if yes is None or no is None:
+        return yes is not None, no is not None
+    return yes < no, no <= yes
+
+
+def _first_of(found: Found, block: int) -> int | None:
+    held = found.held.get(block)
+    return min(hit.start for hit in held.hits) if held is not None else None
 
 
 def _store(draft: Draft, state: FormState, values: dict[str, SlotValue], note: str) -> FormTurn:
