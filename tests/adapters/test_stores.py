@@ -161,7 +161,7 @@ def test_a_job_that_fails_does_not_spoil_the_others_of_its_transaction(tmp_path:
 def test_the_file_is_durable_by_its_settings(tmp_path: Path) -> None:
     async def run() -> None:
         store = SQLiteStore(tmp_path / "s.db")
-        found = await store._ask(
+        found = await store._worker.ask(
             lambda connection: [
                 connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")
             ],

@@ -16,7 +16,7 @@ from supportbot.errors import StoreError
 from supportbot.model.bot import Bot
 from supportbot.model.session import Session
 from supportbot.runtime.conversation import TurnResult
-from supportbot.runtime.ports import ActionResult, Conflict, ModelAnswer, Record
+from supportbot.runtime.ports import ActionResult, Conflict, ModelAnswer, Record, StoredReply
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +36,14 @@ def test_a_turn_answers_and_is_stored_with_its_record(bot: Bot) -> None:
     result = asyncio.run(conversations(bot, store).take(message("My printer is offline"), "req-1"))
     assert result.reply.text == "Is it switched on?"
     assert (result.session.state, result.session.version) == ("troubleshooting", 1)
-    assert store.sessions["s1"] == result.session
-    assert list(store.records) == [result.record]
+    assert store.sessions_by_id["s1"] == result.session
+    assert list(store.log) == [result.record]
     assert result.record is not None
     assert replace(result.record, id="", elapsed=0.0) == Record(
         id="", session_id="s1", message_id="m1", request_id="req-1", at=FakeClock().now(), revision=bot.revision,
         channel="chat", text="My printer is offline", reply="Is it switched on?", state="greeting",
         next_state="troubleshooting", category="printing", handler="printer_offline", kind="guide",
+        day="2026-11-23", conversation="2026-11-23T10:15:00+00:00", opening=True, saved=result.record.saved,
     )  # fmt: skip
 
 
@@ -66,7 +67,7 @@ def test_messages_of_one_session_wait_for_each_other_and_others_do_not(bot: Bot)
         talk = conversations(bot, store)
         turns = [talk.take(message("printer offline", f"s{n % 5}")) for n in range(100)]
         await asyncio.gather(*turns)
-        assert {name: session.turns for name, session in store.sessions.items()} == {f"s{n}": 20 for n in range(5)}
+        assert {name: session.turns for name, session in store.sessions_by_id.items()} == {f"s{n}": 20 for n in range(5)}
         assert len(talk._locks) == 0, "locks of sessions that nobody uses are forgotten"
 
     asyncio.run(run())
@@ -91,10 +92,10 @@ def test_a_turn_that_cannot_be_stored_leaves_the_session_as_it_was(bot: Bot) -> 
     class FullStore(MemoryStore):
         full = False
 
-        async def commit(self, session: Session, record: Record | None) -> None:
+        async def commit(self, session: Session, *rest: Record | StoredReply | None) -> None:
             if self.full:
                 raise StoreError("the disk is full")
-            await super().commit(session, record)
+            await super().commit(session, *rest)  # type: ignore[arg-type]
 
     async def run() -> None:
         store = FullStore()
@@ -104,7 +105,7 @@ def test_a_turn_that_cannot_be_stored_leaves_the_session_as_it_was(bot: Bot) -> 
         with pytest.raises(StoreError):
             await talk.take(message("goodbye"))
         store.full = False
-        assert store.sessions["s1"] == before
+        assert store.sessions_by_id["s1"] == before
         assert (await talk.take(message("goodbye"))).session.closed
 
     asyncio.run(run())
@@ -117,12 +118,12 @@ class Overtaken(MemoryStore):
         super().__init__()
         self.times = times
 
-    async def commit(self, session: Session, record: Record | None) -> None:
+    async def commit(self, session: Session, *rest: Record | StoredReply | None) -> None:
         if self.times:
             self.times -= 1
-            other = self.sessions.get(session.id) or replace(session, version=session.version - 1)
-            self.sessions[session.id] = replace(other, version=other.version + 1, slots={"by": "other"})
-        await super().commit(session, record)
+            other = self.sessions_by_id.get(session.id) or replace(session, version=session.version - 1)
+            self.sessions_by_id[session.id] = replace(other, version=other.version + 1, slots={"by": "other"})
+        await super().commit(session, *rest)  # type: ignore[arg-type]
 
 
 def test_a_turn_without_effects_is_decided_again_on_what_the_other_process_wrote(bot: Bot) -> None:

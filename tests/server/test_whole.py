@@ -75,9 +75,9 @@ def test_both_channels_are_one_bot_and_different_sessions(bot: Bot) -> None:
         )
         assert answer["action"] == "reply"
         assert answer["replies"] == ["Is it switched on?"]
-        assert set(store.sessions) == {"42", "siq_42"}
-        assert store.sessions["siq_42"].channel == "salesiq"
-        assert store.sessions["siq_42"].visitor == {}
+        assert set(store.sessions_by_id) == {"42", "siq_42"}
+        assert store.sessions_by_id["siq_42"].channel == "salesiq"
+        assert store.sessions_by_id["siq_42"].visitor == {}
 
     run(test, conversations(bot, store))
 
@@ -89,7 +89,7 @@ def test_pings_leave_no_trace(bot: Bot) -> None:
         for _ in range(3):
             assert (await post("/webhook/salesiq"))["replies"]
             assert (await post("/webhook/salesiq", handler="trigger", visitor={"name": "Visitor 51234"}))["replies"]
-        assert store.sessions == {}
+        assert store.sessions_by_id == {}
 
     run(test, conversations(bot, store))
 

@@ -1,110 +1,173 @@
-"""Sessions and decision records in one SQLite file.
+"""Sessions, decision records and replies in one SQLite file.
 
-One worker thread owns the connection, so the event loop never waits for the disk. Commits that arrive while
+All statements run in one worker thread, so the event loop never waits for the disk. Commits that arrive while
 the thread writes share the next transaction and its single fsync. WAL with synchronous=FULL: when ``commit``
 returns, the turn survives a killed process and a power cut.
 """
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
+from supportbot.adapters.sqlite_figures import read_figures
+from supportbot.adapters.sqlite_memory import SessionMemory
+from supportbot.adapters.sqlite_worker import SQLiteWorker
 from supportbot.errors import StoreError
 from supportbot.model.session import Session
-from supportbot.runtime.ports import Conflict, Record
+from supportbot.runtime.figures import Figures
+from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, StoredReply
+from supportbot.runtime.tallies import DAY_COST, DAY_TOKENS, Tallies, tallies_of
 
-SCHEMA_VERSION = 1
-_BATCH = 256
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL);
-CREATE TABLE IF NOT EXISTS sessions (
-    id TEXT PRIMARY KEY, version INTEGER NOT NULL, state TEXT NOT NULL, closed INTEGER NOT NULL,
-    updated_at REAL NOT NULL, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS sessions_by_time ON sessions (updated_at);
-CREATE TABLE IF NOT EXISTS records (
-    id TEXT PRIMARY KEY, session_id TEXT NOT NULL, message_id TEXT NOT NULL, request_id TEXT NOT NULL,
-    at REAL NOT NULL, revision TEXT NOT NULL, channel TEXT NOT NULL, text TEXT NOT NULL, reply TEXT NOT NULL,
-    state TEXT NOT NULL, next_state TEXT NOT NULL, category TEXT NOT NULL, handler TEXT NOT NULL, kind TEXT NOT NULL,
-    actions TEXT NOT NULL, model TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
-    error TEXT NOT NULL, elapsed REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS records_by_session ON records (session_id, at);
-CREATE INDEX IF NOT EXISTS records_by_time ON records (at, handler, category);
-"""
-_COLUMNS = ", ".join(item.name for item in fields(Record))
-_MARKS = ", ".join("?" for _ in fields(Record))
-_ADD_RECORD = f"INSERT INTO records ({_COLUMNS}) VALUES ({_MARKS})"
+_FIELDS = Record.__dataclass_fields__
+_COLUMNS = ", ".join(_FIELDS)
+_ADD_RECORD = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' for _ in _FIELDS)})"
 _PUT_SESSION = (
-    "INSERT OR REPLACE INTO sessions (id, version, state, closed, updated_at, body) VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO sessions (id, version, state, closed, updated_at, body) VALUES (?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state, closed = excluded.closed, "
+    "updated_at = excluded.updated_at, body = excluded.body WHERE version = excluded.version - 1"
 )
+_PUT_REPLY = "INSERT OR REPLACE INTO replies (session_id, key, at, body) VALUES (?, ?, ?, ?)"
+_KNOWN_KEYS = 256  # of a session, kept in memory with it
+_SNAPSHOTS = 3
+_CHECKPOINTS = 20
 
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class _Job:
-    work: Callable[[sqlite3.Connection], Any]
-    writes: bool
-    done: Future[Any]
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(Session)
+_values = attrgetter(*_FIELDS)
+_AT, _ACTIONS = list(_FIELDS).index("at"), list(_FIELDS).index("actions")
 
 
 class SQLiteStore:
-    """Raises StoreError with what to do about it. ``busy_seconds``: how long another process may hold the file."""
+    """Raises StoreError with what to do about it. ``busy_seconds``: how long another process may hold the file.
 
-    def __init__(self, path: Path | str, busy_seconds: float = 5.0) -> None:
-        self._path = Path(path)
-        self._busy_seconds = busy_seconds
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._connection: sqlite3.Connection | None = None
-        self._closed = False
+    ``keep``: so many sessions stay in memory; only for the one process that writes the file, else 0.
+    """
+
+    def __init__(self, path: Path | str, busy_seconds: float = 10.0, keep: int = 0) -> None:
+        self._worker = SQLiteWorker(Path(path), busy_seconds)
+        self._memory = SessionMemory(keep)
+
+    # --- turns -------------------------------------------------------------------------------
 
     async def load(self, session_id: str) -> Session | None:
-        def work(connection: sqlite3.Connection) -> bytes | None:
+        if (kept := self._memory.get(session_id)) is not None:
+            return kept.session
+        remembers = self._memory.size > 0
+
+        def work(connection: sqlite3.Connection) -> tuple[bytes | None, list[str]]:
             row = connection.execute("SELECT body FROM sessions WHERE id = ?", (session_id,)).fetchone()
+            query = "SELECT key FROM replies WHERE session_id = ? LIMIT ?"
+            keys = connection.execute(query, (session_id, _KNOWN_KEYS + 1)).fetchall() if remembers else []
+            return (None if row is None else bytes(row[0])), [key for (key,) in keys]
+
+        body, keys = await self._worker.ask(work, writes=False)
+        session = None if body is None else _decode(session_id, body)
+        if remembers:
+            self._memory.put(session_id, session, set(keys) if len(keys) <= _KNOWN_KEYS else None)
+        return session
+
+    async def reply(self, session_id: str, key: str, since: datetime) -> bytes | None:
+        kept = self._memory.get(session_id)
+        if kept is not None and kept.keys is not None and key not in kept.keys:
+            return None
+
+        def work(connection: sqlite3.Connection) -> bytes | None:
+            query = "SELECT body FROM replies WHERE session_id = ? AND key = ? AND at >= ?"
+            row = connection.execute(query, (session_id, key, since.timestamp())).fetchone()
             return None if row is None else bytes(row[0])
 
-        body = await self._ask(work, writes=False)
-        return None if body is None else _decode(session_id, body)
+        return await self._worker.ask(work, writes=False)
 
-    async def commit(self, session: Session, record: Record | None) -> None:
+    async def commit(
+        self,
+        session: Session,
+        record: Record | None,
+        reply: StoredReply | None = None,
+        ended: Record | None = None,
+    ) -> None:
         row = _session_row(session)
-        values = None if record is None else _record_row(record)
+        new = [item for item in (ended, record) if item is not None]
+        rows = [_record_row(item) for item in new]
+        answer = None if reply is None else (session.id, reply.key, reply.at.timestamp(), reply.body)
 
         def work(connection: sqlite3.Connection) -> None:
-            known = connection.execute("SELECT version FROM sessions WHERE id = ?", (session.id,)).fetchone()
-            if known is not None and known[0] != session.version - 1:
+            if connection.execute(_PUT_SESSION, row).rowcount == 0:
                 raise Conflict(session.id)
-            connection.execute(_PUT_SESSION, row)
-            if values is not None:
+            for values in rows:
                 connection.execute(_ADD_RECORD, values)
+            if answer is not None:
+                connection.execute(_PUT_REPLY, answer)
 
-        await self._ask(work, writes=True)
+        try:
+            tallies = [tallies_of(item) for item in new]
+            await self._worker.ask(work, writes=True, tallies=tallies)
+        except BaseException:  # also a cancelled wait: whether it was written is not known
+            self._memory.forget(session.id)
+            raise
+        self._memory.renew(session, reply.key if reply is not None else None, _KNOWN_KEYS)
+
+    # --- sessions ----------------------------------------------------------------------------
 
     async def delete(self, session_id: str) -> bool:
-        def work(connection: sqlite3.Connection) -> bool:
-            sessions = connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount
-            records = connection.execute("DELETE FROM records WHERE session_id = ?", (session_id,)).rowcount
-            return sessions + records > 0
+        """Nothing of it stays in the file or its log, also not in free pages."""
 
-        return await self._ask(work, writes=True)
+        def work(connection: sqlite3.Connection) -> bool:
+            found = connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount
+            for table in ("records", "replies"):
+                found += connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,)).rowcount
+            return found > 0
+
+        self._memory.forget(session_id)
+        found = await self._worker.ask(work, writes=True)
+        self._memory.forget(session_id)
+        await self._worker.ask(_empty_log, writes=False)
+        return found
 
     async def active(self, since: datetime) -> int:
         def work(connection: sqlite3.Connection) -> int:
             query = "SELECT count(*) FROM sessions WHERE updated_at >= ? AND NOT closed"
             return int(connection.execute(query, (since.timestamp(),)).fetchone()[0])
 
-        return await self._ask(work, writes=False)
+        return await self._worker.read(work)
+
+    async def sessions(self, since: datetime, limit: int) -> tuple[SessionLine, ...]:
+        def work(connection: sqlite3.Connection) -> list[Any]:
+            query = "SELECT body FROM sessions WHERE updated_at >= ? AND NOT closed ORDER BY updated_at DESC LIMIT ?"
+            return connection.execute(query, (since.timestamp(), limit)).fetchall()
+
+        rows = await self._worker.read(work)
+        return tuple(SessionLine.of(_decode("", bytes(body))) for (body,) in rows)
+
+    async def idle(self, before: datetime, limit: int) -> tuple[str, ...]:
+        def work(connection: sqlite3.Connection) -> list[Any]:
+            query = "SELECT id FROM sessions WHERE updated_at < ? AND NOT closed ORDER BY updated_at LIMIT ?"
+            return connection.execute(query, (before.timestamp(), limit)).fetchall()
+
+        return tuple(name for (name,) in await self._worker.read(work))
+
+    async def purge(self, before: datetime, replies_before: datetime) -> int:
+        """Remove records and closed sessions from before the one moment, replies from before the other."""
+
+        def work(connection: sqlite3.Connection) -> int:
+            moment = before.timestamp()
+            gone = connection.execute("DELETE FROM records WHERE at < ?", (moment,)).rowcount
+            gone += connection.execute("DELETE FROM sessions WHERE updated_at < ?", (moment,)).rowcount
+            connection.execute("DELETE FROM replies WHERE at < ?", (replies_before.timestamp(),))
+            return gone
+
+        gone = await self._worker.ask(work, writes=True)
+        if gone:
+            self._memory.clear()
+        return gone
+
+    # --- figures -----------------------------------------------------------------------------
 
     async def records(self, session_id: str) -> tuple[Record, ...]:
         """The decision records of one session, oldest first."""
@@ -113,141 +176,66 @@ class SQLiteStore:
             query = f"SELECT {_COLUMNS} FROM records WHERE session_id = ? ORDER BY at, rowid"
             return connection.execute(query, (session_id,)).fetchall()
 
-        return tuple(_record(row) for row in await self._ask(work, writes=False))
+        return tuple(_record(row) for row in await self._worker.ask(work, writes=False))
+
+    async def figures(self, since: datetime | None = None) -> Figures:
+        moment = since.timestamp() if since is not None else 0.0
+        return await self._worker.read(lambda connection: read_figures(connection, moment))
+
+    async def tallies(self) -> Tallies:
+        def work(connection: sqlite3.Connection) -> list[Any]:
+            return connection.execute("SELECT name, labels, value FROM tallies").fetchall()
+
+        return {(name, labels): value for name, labels, value in await self._worker.read(work)}
+
+    async def spent(self, day: str, session_id: str) -> tuple[Spent, Spent]:
+        """What the model took on that day, and for that session."""
+
+        def work(connection: sqlite3.Connection) -> tuple[Spent, Spent]:
+            query = "SELECT name, value FROM tallies WHERE name IN (?, ?) AND labels = ?"
+            found: Mapping[str, float] = dict(connection.execute(query, (DAY_TOKENS, DAY_COST, day)).fetchall())
+            query = "SELECT sum(tokens_in + tokens_out), sum(cost) FROM records WHERE session_id = ?"
+            tokens, cost = connection.execute(query, (session_id,)).fetchone()
+            today = Spent(int(found.get(DAY_TOKENS, 0)), found.get(DAY_COST, 0.0))
+            return today, Spent(int(tokens or 0), float(cost or 0.0))
+
+        return await self._worker.ask(work, writes=False)
+
+    # --- snapshots of the bot ----------------------------------------------------------------
+
+    async def save_snapshot(self, revision: str, at: datetime, files: bytes) -> None:
+        """Keep the files of a bot that works; only the newest few stay."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            values = (revision, at.timestamp(), files)
+            connection.execute("INSERT OR REPLACE INTO snapshots (revision, at, files) VALUES (?, ?, ?)", values)
+            oldest = "SELECT revision FROM snapshots ORDER BY at DESC LIMIT -1 OFFSET ?"
+            connection.execute(f"DELETE FROM snapshots WHERE revision IN ({oldest})", (_SNAPSHOTS,))
+
+        await self._worker.ask(work, writes=True)
+
+    async def last_snapshot(self) -> bytes | None:
+        def work(connection: sqlite3.Connection) -> bytes | None:
+            row = connection.execute("SELECT files FROM snapshots ORDER BY at DESC LIMIT 1").fetchone()
+            return None if row is None else bytes(row[0])
+
+        return await self._worker.ask(work, writes=False)
 
     async def close(self) -> None:
         """Write what was accepted, then close the file. The store cannot be used afterwards."""
-        self._closed = True
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._jobs.put(None)
-            await asyncio.to_thread(thread.join)
+        await self._worker.close()
 
-    async def _ask(self, work: Callable[[sqlite3.Connection], Result], *, writes: bool) -> Result:
-        if self._closed:
-            raise StoreError(f"the store {self._path} is closed")
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._serve, name="supportbot-store", daemon=True)
-            self._thread.start()
-        done: Future[Result] = Future()
-        self._jobs.put(_Job(work, writes, done))
-        return await asyncio.wrap_future(done)
 
-    # --- in the worker thread ----------------------------------------------------------------
-
-    def _serve(self) -> None:
-        going = True
-        while going:
-            first = self._jobs.get()
-            taken = [] if first is None else [first, *self._waiting()]
-            going = first is not None and None not in taken
-            self._run([job for job in taken if job is not None and job.done.set_running_or_notify_cancel()])
-        if self._connection is not None:
-            self._connection.close()
-
-    def _waiting(self) -> list[_Job | None]:
-        jobs: list[_Job | None] = []
-        while len(jobs) < _BATCH:
-            try:
-                jobs.append(self._jobs.get_nowait())
-            except Empty:
-                break
-        return jobs
-
-    def _run(self, jobs: list[_Job]) -> None:
-        """All jobs in one transaction; when that fails, each on its own, so that one cannot spoil the others."""
-        if not jobs:
+def _empty_log(connection: sqlite3.Connection) -> None:
+    """Move the log's pages into the file and cut the log to nothing; a reader may hold that up for a moment."""
+    for _ in range(_CHECKPOINTS):
+        if connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0:
             return
-        try:
-            answers = self._transact(jobs)
-        except Exception as failure:
-            if len(jobs) > 1 and "locked" not in str(failure):
-                for job in jobs:
-                    self._run([job])
-                return
-            for job in jobs:
-                job.done.set_exception(self._explained(failure))
-            return
-        for job, (value, refused) in zip(jobs, answers, strict=True):
-            if refused is None:
-                job.done.set_result(value)
-            else:
-                job.done.set_exception(refused)
-
-    def _transact(self, jobs: list[_Job]) -> list[tuple[Any, Conflict | None]]:
-        connection = self._opened()
-        writes = any(job.writes for job in jobs)
-        try:
-            if writes:
-                connection.execute("BEGIN IMMEDIATE")  # a later upgrade from reading would fail at once, not wait
-            answers = [_attempt(job, connection) for job in jobs]
-            if writes:
-                connection.execute("COMMIT")
-        except BaseException:
-            self._connection = None  # opened anew by the next job: the file may be gone, moved or mended by then
-            connection.close()  # undoes what was not committed
-            raise
-        return answers
-
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._path, timeout=self._busy_seconds, isolation_level=None)
-            try:
-                _prepare(connection)
-            except BaseException:
-                connection.close()
-                raise
-            self._connection = connection
-        return self._connection
-
-    def _explained(self, failure: Exception) -> StoreError:
-        if isinstance(failure, StoreError):
-            return failure
-        reason = str(failure)
-        known = (text for sign, text in _REMEDIES if sign in reason.lower())
-        remedy = next(known, "check the disk and who owns the file")
-        return StoreError(f"the session store {self._path.name} could not be used: {reason}; {remedy}")
-
-
-_REMEDIES = (
-    ("locked", "another process holds it: stop that process or give each its own file"),
-    ("full", "free space on that disk"),
-    ("readonly", "let the server's user write the file and its folder"),
-    ("unable to open", "let the server's user write the folder of server.store"),
-    ("not a database", "move the file away, a new one is made at the next start"),
-    ("malformed", "restore a copy, or move the file away: a new one is made at the next start"),
-)
-
-
-def _prepare(connection: sqlite3.Connection) -> None:
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("BEGIN IMMEDIATE")
-    for statement in _SCHEMA.split(";"):
-        if statement.strip():
-            connection.execute(statement)
-    known = connection.execute("SELECT max(version) FROM schema_version").fetchone()[0]
-    if known is None:
-        connection.execute("INSERT INTO schema_version VALUES (?)", (SCHEMA_VERSION,))
-    connection.execute("COMMIT")
-    if known is not None and known > SCHEMA_VERSION:
-        raise StoreError(
-            f"the session store has layout {known}, this supportbot knows {SCHEMA_VERSION}: use the newer version again"
-        )
-
-
-def _attempt(job: _Job, connection: sqlite3.Connection) -> tuple[Any, Conflict | None]:
-    """A conflict is found before anything was written, so it does not undo its neighbours in the transaction."""
-    try:
-        return job.work(connection), None
-    except Conflict as refused:
-        return None, refused
 
 
 def _encode(session: Session) -> bytes:
     try:
-        return msgspec.json.encode(session)
+        return _encoder.encode(session)
     except (TypeError, ValueError, OverflowError, RecursionError) as failure:
         raise StoreError(f"session {session.id!r} holds something that cannot be stored: {failure}") from failure
 
@@ -259,7 +247,7 @@ def _session_row(session: Session) -> tuple[Any, ...]:
 
 def _decode(session_id: str, body: bytes) -> Session:
     try:
-        return msgspec.json.decode(body, type=Session)
+        return _decoder.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as failure:
         raise StoreError(
             f"session {session_id!r} in the store cannot be read ({failure}): delete that session, it then starts again"
@@ -267,11 +255,14 @@ def _decode(session_id: str, body: bytes) -> Session:
 
 
 def _record_row(record: Record) -> tuple[Any, ...]:
-    stored = {"at": record.at.timestamp(), "actions": ",".join(record.actions)}
-    return tuple(stored.get(item.name, value) for item, value in zip(fields(record), astuple(record), strict=True))
+    row = list(_values(record))
+    row[_AT] = record.at.timestamp()
+    row[_ACTIONS] = ",".join(record.actions)
+    return tuple(row)
 
 
 def _record(row: tuple[Any, ...]) -> Record:
-    from_row = dict(zip((item.name for item in fields(Record)), row, strict=True))
+    from_row = dict(zip(_FIELDS, row, strict=True))
     moment = datetime.fromtimestamp(from_row["at"], tz=UTC)
-    return Record(**{**from_row, "at": moment, "actions": tuple(filter(None, from_row["actions"].split(",")))})
+    actions = tuple(filter(None, from_row["actions"].split(",")))
+    return Record(**{**from_row, "at": moment, "actions": actions, "opening": bool(from_row["opening"])})

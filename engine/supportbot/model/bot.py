@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from supportbot.diagnostics import Place
 from supportbot.model.channels import SalesIQ
 from supportbot.model.index import Index
+from supportbot.model.operations import Operations
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
@@ -353,6 +354,7 @@ class ModelSettings:
     answered: tuple[Step, ...]
     unavailable: tuple[Step, ...]
     requests: Mapping[str, tuple[Step, ...]]  # what the model may ask for, by name
+    spent: tuple[Step, ...] = ()  # when the budget is spent; without any, ``unavailable``
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +397,7 @@ class Settings:
     llm: ModelSettings
     invariants: tuple[Invariant, ...] = ()
     server: Mapping[str, object] = field(default_factory=lambda: MappingProxyType({}))
+    operations: Operations = field(default_factory=Operations)
     region: str = ""  # whose phone numbers need no country code, e.g. GB
     salesiq: SalesIQ = field(default_factory=SalesIQ)
     handover_failed: tuple[Step, ...] = ()  # what happens when nobody took a conversation over

@@ -75,7 +75,7 @@ Effect = CallAction | CallModel
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an effect. ``error``: off, timeout, rate_limited, failed, empty.
+    """What became of an effect. ``error``: off, timeout, rate_limited, failed, empty, paused, busy, spent.
 
     ``value``: the model's text, or a mapping of saved slots for an action.
     """
@@ -89,6 +89,7 @@ class Outcome:
     model: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+    cost: float = 0.0  # money, in the currency of the prices
 
 
 # --- the pure results -----------------------------------------------------------------------

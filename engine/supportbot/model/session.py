@@ -89,6 +89,8 @@ class Session:
     variants: Mapping[str, int] = field(default_factory=dict)  # response -> last wording said
     closed: bool = False
     version: int = 0
+    asked: int = 0  # messages of the visitor
+    person: bool = False  # a person was handed the conversation, or asked to take it up
     offered: tuple[str, ...] = ()  # the suggestions that the visitor saw last, whole
     undelivered: tuple[Owed, ...] = ()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from time import perf_counter
 
 from supportbot.decision.conclude import conclude, reset, welcome
 from supportbot.decision.decide import decide
@@ -15,30 +16,42 @@ from supportbot.model.decision import Conclusion, Decision, Outcome, Reply
 from supportbot.model.session import Message, Session, Turn
 from supportbot.runtime.effects import run_effects
 from supportbot.runtime.locks import SessionLocks
-from supportbot.runtime.opening import open_session
-from supportbot.runtime.ports import Actions, Clock, Conflict, Model, Record, Store
-from supportbot.runtime.records import build_record
+from supportbot.runtime.opening import Opened, reopen
+from supportbot.runtime.ports import Actions, Clock, Conflict, Model, Record, Store, StoredReply
+from supportbot.runtime.records import build_record, idle_result, silence_record, standing_of
+
+GUESSED = "~"  # begins an id that was made from what a message says, because its channel gave none
+WINDOW = timedelta(hours=76)  # in which a message id is known again: longer than any sender's retries
+GUESS_WINDOW = timedelta(minutes=10)  # the same for guessed ids: later, the same words are said anew
 
 _TRIES = 3  # when another process went on with the same session meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
-    """``decision`` is None for a greeting, ``record`` None where nothing was said by the visitor."""
+    """``decision`` is None for a greeting, ``record`` None where nothing was said by the visitor.
+
+    ``stages``: name and seconds of each part of the turn. ``revision``: of the bot that answered.
+    """
 
     session: Session
     reply: Reply
     decision: Decision | None
     outcomes: tuple[Outcome, ...]
     record: Record | None
+    stages: tuple[tuple[str, float], ...] = ()
+    revision: str = ""
+
+
+Render = Callable[[TurnResult], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """A session ready for a turn, and the version that the store knows."""
+class Answer:
+    """The body for the channel. ``result`` is None for a message that was answered before: the body is that answer."""
 
-    session: Session
-    version: int
+    body: bytes
+    result: TurnResult | None
 
 
 class Conversations:
@@ -54,38 +67,62 @@ class Conversations:
 
     async def take(self, message: Message, request_id: str = "") -> TurnResult:
         """Answer a message. On return the turn is stored."""
-        bot = self.bot
-        tries = 1
-        async with self._locks.hold(message.session_id):
-            while True:
-                try:
-                    return await self._take(bot, message, request_id)
-                except Conflict:
-                    if tries == _TRIES:
-                        raise
-                    tries += 1
+        return await self._new_turn(message, request_id, None, greets=False)
 
     async def begin(self, message: Message, request_id: str = "") -> TurnResult:
         """Open a conversation without a question: the greeting."""
-        bot = self.bot
-        async with self._locks.hold(message.session_id):
-            started, now = time.perf_counter(), self.clock.now()
-            opened = await self._open(bot, message, now)
-            turn = Turn(opened.session, _fitted(bot, message), now)
-            conclusion = welcome(bot, turn)
-            elapsed = time.perf_counter() - started
-            record = build_record(bot, turn, None, (), conclusion, request_id, elapsed)
-            return await self._keep(opened, conclusion, None, (), record)
+        return await self._new_turn(message, request_id, None, greets=True)
 
-    async def silence(self, session_id: str) -> TurnResult | None:
-        """Let time-outs happen that are due now, and say what they say; None when none is."""
+    async def answer(self, message: Message, request_id: str, render: Render, *, greets: bool = False) -> Answer:
+        """Like ``take`` or ``begin``, with the channel's body stored in the same transaction as the turn.
+
+        A message id that the session knows gets the stored body again and nothing happens; while the first
+        delivery is still in work, the repeated one waits for it.
+        """
+        async with self._locks.hold(message.session_id):
+            known = await self._known(message)
+            if known is not None:
+                return Answer(known, None)
+            bodies: list[bytes] = []
+
+            def rendered(result: TurnResult) -> bytes:
+                bodies[:] = [render(result)]
+                return bodies[0]
+
+            try:
+                result = await self._turn(message, request_id, rendered, greets)
+            except Conflict:  # another process may have answered this very message
+                known = await self._known(message)
+                if known is None:
+                    raise
+                return Answer(known, None)
+            return Answer(bodies[0], result)
+
+    async def silence(self, session_id: str, *, close: bool = False) -> TurnResult | None:
+        """Let time-outs happen that are due now, and say what they say; None when nothing happens.
+
+        ``close``: end the conversation after that, because nobody goes on with it.
+        """
         bot = self.bot
         async with self._locks.hold(session_id):
             session = await self.store.load(session_id)
-            passed = elapse(bot, session, self.clock.now()) if session is not None else None
-            if session is None or passed is None:
+            if session is None or session.closed:
                 return None
-            return await self._keep(_Opened(session, session.version), passed, None, (), None)
+            now = self.clock.now()
+            passed = elapse(bot, session, now)
+            if passed is None and not close:
+                return None
+            conclusion = passed or Conclusion(session, Reply(()))
+            standing = standing_of(bot, session, conclusion, session.asked)
+            result = standing.result
+            after = conclusion.session
+            if close and not after.closed:
+                after = replace(after, closed=True)
+                result = idle_result(bot, replace(after, person=standing.person))
+            after = replace(after, person=standing.person, version=session.version + 1)
+            record = silence_record(bot, session, after, now, conclusion.reply.text, result)
+            await self.store.commit(after, record)
+            return TurnResult(after, conclusion.reply, None, (), record, (), bot.revision)
 
     async def reset(self, session_id: str) -> bool:
         """Start that conversation again; False when there is none."""
@@ -98,38 +135,82 @@ class Conversations:
             await self.store.commit(replace(fresh, version=session.version + 1), None)
             return True
 
-    async def _take(self, bot: Bot, message: Message, request_id: str) -> TurnResult:
-        started, now = time.perf_counter(), self.clock.now()
-        opened = await self._open(bot, message, now)
+    async def erase(self, session_id: str) -> bool:
+        """Remove everything of that session; False when there was nothing."""
+        async with self._locks.hold(session_id):
+            return await self.store.delete(session_id)
+
+    # --- inside ------------------------------------------------------------------------------
+
+    async def _known(self, message: Message) -> bytes | None:
+        window = GUESS_WINDOW if message.id.startswith(GUESSED) else WINDOW
+        await self.store.load(message.session_id)  # with it the store learns which replies there are
+        return await self.store.reply(message.session_id, message.id, self.clock.now() - window)
+
+    async def _new_turn(self, message: Message, request_id: str, render: Render | None, greets: bool) -> TurnResult:
+        async with self._locks.hold(message.session_id):
+            return await self._turn(message, request_id, render, greets)
+
+    async def _turn(self, message: Message, request_id: str, render: Render | None, greets: bool) -> TurnResult:
+        bot = self.bot
+        tries = 1
+        while True:
+            try:
+                return await self._once(bot, message, request_id, render, greets)
+            except Conflict:
+                if tries == _TRIES or (render is not None and await self._known(message) is not None):
+                    raise
+                tries += 1
+
+    async def _once(
+        self, bot: Bot, message: Message, request_id: str, render: Render | None, greets: bool
+    ) -> TurnResult:
+        started, now = perf_counter(), self.clock.now()
+        stored = await self.store.load(message.session_id)
+        loaded = perf_counter()
+        opened = reopen(bot, stored, message.session_id, message.channel, now)
         turn = Turn(opened.session, _fitted(bot, message), now)
-        decision = decide(bot, turn)
-        outcomes = await run_effects(bot, turn, decision, self.model, self.actions)
-        conclusion = conclude(bot, turn, decision, outcomes)
-        record = build_record(bot, turn, decision, outcomes, conclusion, request_id, time.perf_counter() - started)
+        decision = None if greets else decide(bot, turn)
+        decided = perf_counter()
+        outcomes: tuple[Outcome, ...] = ()
+        if decision is not None and decision.effects:
+            outcomes = await run_effects(bot, turn, decision, self.model, self.actions)
+        acted = perf_counter()
+        conclusion = welcome(bot, turn) if decision is None else conclude(bot, turn, decision, outcomes)
+        asked = opened.session.asked + (not greets)
+        standing = standing_of(bot, opened.session, conclusion, asked)
+        seconds = perf_counter() - started
+        record = build_record(bot, turn, decision, outcomes, conclusion, request_id, seconds, standing.result)
+        session = replace(conclusion.session, version=opened.version + 1, asked=asked, person=standing.person)
+        spoken = _with_unheard(opened, conclusion.reply)
+        concluded = perf_counter()
+        stages = (
+            ("load", loaded - started),
+            ("decide", decided - loaded),
+            ("effects", acted - decided),
+            ("conclude", concluded - acted),
+        )
+        result = TurnResult(session, spoken, decision, outcomes, record, stages, bot.revision)
+        reply = None if render is None else StoredReply(message.id, render(result), now)
         try:
-            return await self._keep(opened, conclusion, decision, outcomes, record)
+            await self.store.commit(session, record, reply, _ending(bot, opened, now))
         except Conflict as conflict:
-            if decision.effects:  # done once already: the turn must not be tried again
+            if decision is not None and decision.effects:  # done once already: the turn must not be tried again
                 raise StoreError(f"session {message.session_id!r} was changed while its actions ran") from conflict
             raise
+        return replace(result, stages=(*stages, ("commit", perf_counter() - concluded)))
 
-    async def _open(self, bot: Bot, message: Message, now: datetime) -> _Opened:
-        """The stored session after what silence did to it, or a new one; a closed one begins anew under its id."""
-        stored = await self.store.load(message.session_id)
-        session = open_session(bot, stored, message.session_id, message.channel, now)
-        return _Opened(session, stored.version if stored is not None else 0)
 
-    async def _keep(
-        self,
-        opened: _Opened,
-        conclusion: Conclusion,
-        decision: Decision | None,
-        outcomes: tuple[Outcome, ...],
-        record: Record | None,
-    ) -> TurnResult:
-        session = replace(conclusion.session, version=opened.version + 1)
-        await self.store.commit(session, record)
-        return TurnResult(session, conclusion.reply, decision, outcomes, record)
+def _with_unheard(opened: Opened, reply: Reply) -> Reply:
+    return replace(reply, texts=(*opened.unheard, *reply.texts)) if opened.unheard else reply
+
+
+def _ending(bot: Bot, opened: Opened, now: datetime) -> Record | None:
+    """The record of a conversation that a silence ended before this turn began the next one."""
+    ended = opened.abandoned
+    if ended is None:
+        return None
+    return silence_record(bot, ended, ended, now, "", idle_result(bot, ended))
 
 
 def _fitted(bot: Bot, message: Message) -> Message:
@@ -140,4 +221,4 @@ def _fitted(bot: Bot, message: Message) -> Message:
 
 
 def _storable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -2,18 +2,59 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from supportbot.decision.conclude import start_session
+from supportbot.decision.conclude import SILENCE, start_session
 from supportbot.decision.timeouts import elapse
 from supportbot.model.bot import Bot
+from supportbot.model.decision import Suggested
 from supportbot.model.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """``unheard``: what time-outs said since the visitor's last message, which belongs in front of the next reply.
+
+    ``abandoned``: the conversation that the silence ended, when one did; ``version``: the one that the store knows.
+    """
+
+    session: Session
+    version: int
+    unheard: tuple[Suggested, ...] = ()
+    abandoned: Session | None = None
 
 
 def open_session(bot: Bot, stored: Session | None, session_id: str, channel: str, now: datetime) -> Session:
     """A closed conversation begins anew under the same id."""
+    return _opened(bot, stored, session_id, channel, now, float("inf")).session
+
+
+def reopen(bot: Bot, stored: Session | None, session_id: str, channel: str, now: datetime) -> Opened:
+    """The same for a session of the store: one that was idle for longer than ``session_minutes`` begins anew too."""
+    return _opened(bot, stored, session_id, channel, now, bot.settings.limits.session_minutes * 60)
+
+
+def _opened(
+    bot: Bot, stored: Session | None, session_id: str, channel: str, now: datetime, idle_seconds: float
+) -> Opened:
     if stored is None:
-        return start_session(bot, session_id, now, channel)
+        return Opened(start_session(bot, session_id, now, channel), 0)
     passed = elapse(bot, stored, now)
     session = stored if passed is None else passed.session
-    return start_session(bot, session_id, now, channel) if session.closed else session
+    unheard = _unheard(stored) if passed is None else (*_unheard(stored), *passed.reply.texts)
+    idle = (now - stored.updated_at).total_seconds() >= idle_seconds
+    if not session.closed and not idle:
+        return Opened(session, stored.version, unheard)
+    abandoned = None if stored.closed else session
+    return Opened(start_session(bot, session_id, now, channel), stored.version, unheard, abandoned)
+
+
+def _unheard(session: Session) -> tuple[Suggested, ...]:
+    """Said while nobody asked: channels that only answer could not deliver it yet."""
+    said: list[Suggested] = []
+    for exchange in reversed(session.history):
+        if exchange.handler != SILENCE:
+            break
+        said.append(Suggested(exchange.answered))
+    return tuple(reversed(said))

@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from supportbot.errors import StoreError
 from supportbot.model.bot import Action, Bot
 from supportbot.model.session import Session, SlotValue
+from supportbot.runtime.figures import Figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,14 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True)
 class ModelAnswer:
-    """A model's answer. ``error``: empty when it is usable, else off, timeout, rate_limited, failed, empty."""
+    """A model's answer. ``error``: empty when it is usable, else a word of Outcome's."""
 
     text: str = ""
     model: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
     error: str = ""
+    cost: float = 0.0
 
 
 class Model(Protocol):
@@ -85,6 +87,54 @@ class Record:
     tokens_out: int = 0
     error: str = ""
     elapsed: float = 0.0  # seconds
+    day: str = ""  # in the bot's time zone, e.g. 2026-11-23
+    conversation: str = ""  # of the session: when it began; a session that was closed begins a new one
+    opening: bool = False  # the first message of its conversation
+    result: str = ""  # of a conversation that ends here: person, resolved, closed or abandoned
+    cost: float = 0.0  # money that the model took
+    saved: int = 0  # tokens that were not spent, against sending the whole knowledge
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReply:
+    """The body that answered a message, kept under the message's id so that a repeated delivery gets the same."""
+
+    key: str
+    body: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the model took so far."""
+
+    tokens: int = 0
+    cost: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    """A session in a list. Nothing that the visitor said is in it."""
+
+    id: str
+    state: str
+    category: str
+    channel: str
+    turns: int
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, session: Session) -> SessionLine:
+        return cls(
+            session.id,
+            session.state,
+            session.category,
+            session.channel,
+            session.turns,
+            session.created_at,
+            session.updated_at,
+        )
 
 
 class Conflict(StoreError):
@@ -103,8 +153,21 @@ class Store(Protocol):
 
     async def load(self, session_id: str) -> Session | None: ...
 
-    async def commit(self, session: Session, record: Record | None) -> None:
-        """Write both in one transaction; on return they survive a crash."""
+    async def commit(
+        self,
+        session: Session,
+        record: Record | None,
+        reply: StoredReply | None = None,
+        ended: Record | None = None,
+    ) -> None:
+        """Write all of it in one transaction; on return it survives a crash.
+
+        ``ended``: of the conversation before, when silence ended it since the last turn.
+        """
+        ...
+
+    async def reply(self, session_id: str, key: str, since: datetime) -> bytes | None:
+        """The body that answered that message of the session, when it was answered since then."""
         ...
 
     async def delete(self, session_id: str) -> bool:
@@ -114,6 +177,40 @@ class Store(Protocol):
     async def active(self, since: datetime) -> int:
         """Sessions with a turn since then that are not closed."""
         ...
+
+    async def sessions(self, since: datetime, limit: int) -> Sequence[SessionLine]:
+        """Those sessions, the newest first."""
+        ...
+
+    async def idle(self, before: datetime, limit: int) -> Sequence[str]:
+        """Ids of sessions that are not closed and had no turn since then, the oldest first."""
+        ...
+
+    async def purge(self, before: datetime, replies_before: datetime) -> int:
+        """Remove records and sessions from before the one moment, replies from before the other."""
+        ...
+
+    async def records(self, session_id: str) -> Sequence[Record]:
+        """The decision records of one session, the oldest first."""
+        ...
+
+    async def figures(self, since: datetime | None = None) -> Figures:
+        """The records since then, counted."""
+        ...
+
+    async def tallies(self) -> Mapping[tuple[str, str], float]:
+        """The counters of runtime/tallies.py since the store was made."""
+        ...
+
+    async def spent(self, day: str, session_id: str) -> tuple[Spent, Spent]:
+        """What the model took on that day (of all sessions), and for that session."""
+        ...
+
+    async def save_snapshot(self, revision: str, at: datetime, files: bytes) -> None:
+        """Keep the files of a bot that works."""
+        ...
+
+    async def last_snapshot(self) -> bytes | None: ...
 
     async def close(self) -> None: ...
 

@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Conclusion, Decision, Outcome
-from supportbot.model.session import Turn
+from supportbot.model.session import Session, Turn
 from supportbot.runtime.masking import mask
 from supportbot.runtime.ports import Record
 
-GREETING = "greeting"  # the handler of a record that a greeting wrote
+GREETING = "greeting"  # handler and kind of a record that a greeting wrote
+SILENCE = "timeout"  # of one that a silence wrote
 _MAX_CHARS = 4_000
+_CHARS_PER_TOKEN = 4
+_BOTS = 8
+_KNOWLEDGE: dict[str, int] = {}  # tokens, by revision
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a conversation stands after a turn, for reports. ``result``: empty while it goes on."""
+
+    person: bool
+    result: str
+
+
+def standing_of(bot: Bot, before: Session, conclusion: Conclusion, asked: int) -> Standing:
+    """A conversation in which nobody asked anything has no result."""
+    operations, after = bot.settings.operations, conclusion.session
+    person = before.person or conclusion.reply.handoff is not None or after.state in operations.person
+    if not after.closed or not asked:
+        return Standing(person, "")
+    if person:
+        return Standing(person, "person")
+    return Standing(person, "resolved" if after.state in operations.resolved else "closed")
+
+
+def idle_result(bot: Bot, session: Session) -> str:
+    """The result of a conversation that nobody went on with."""
+    if not session.asked:
+        return ""
+    if session.person or session.state in bot.settings.operations.person:
+        return "person"
+    return "resolved" if session.state in bot.settings.operations.resolved else "abandoned"
 
 
 def build_record(
@@ -23,29 +58,87 @@ def build_record(
     conclusion: Conclusion,
     request_id: str,
     elapsed: float,
+    result: str = "",
 ) -> Record:
     """``decision`` None stands for a greeting. ``elapsed``: seconds from reading the session to its reply."""
     answers = [outcome for outcome in outcomes if isinstance(outcome.effect, CallModel)]
     errors = [outcome.error for outcome in outcomes if outcome.error]
+    tokens_in = sum(answer.tokens_in for answer in answers)
+    before = turn.session
     return Record(
-        id=uuid.uuid4().hex,
-        session_id=turn.session.id,
+        id=os.urandom(16).hex(),
+        session_id=before.id,
         message_id=turn.message.id,
         request_id=request_id,
         at=turn.now,
         revision=bot.revision,
         channel=turn.message.channel,
         text=mask(turn.message.text)[:_MAX_CHARS],
-        reply=mask(conclusion.reply.text)[:_MAX_CHARS],
-        state=turn.session.state,
+        reply=_masked_reply(conclusion.reply.text)[:_MAX_CHARS],
+        state=before.state,
         next_state=conclusion.session.state,
         category=conclusion.session.category,
         handler=decision.handler if decision else GREETING,
-        kind=decision.kind if decision else "handler",
+        kind=decision.kind if decision else GREETING,
         actions=tuple(outcome.effect.action for outcome in outcomes if isinstance(outcome.effect, CallAction)),
         model=next((answer.model for answer in answers if answer.model), ""),
-        tokens_in=sum(answer.tokens_in for answer in answers),
+        tokens_in=tokens_in,
         tokens_out=sum(answer.tokens_out for answer in answers),
         error=errors[0] if errors else "",
         elapsed=elapsed,
+        day=day_of(bot, turn.now),
+        conversation=conversation_of(before),
+        opening=decision is not None and before.asked == 0,
+        result=result,
+        cost=sum(answer.cost for answer in answers),
+        saved=max(0, knowledge_tokens(bot) - tokens_in) if decision else 0,
     )
+
+
+def silence_record(bot: Bot, before: Session, after: Session, now: datetime, reply: str, result: str) -> Record:
+    """The record of time-outs, or of an idle conversation that was closed."""
+    return Record(
+        id=os.urandom(16).hex(),
+        session_id=after.id,
+        message_id="",
+        request_id="",
+        at=now,
+        revision=bot.revision,
+        channel=after.channel,
+        text="",
+        reply=_masked_reply(reply)[:_MAX_CHARS],
+        state=before.state,
+        next_state=after.state,
+        category=after.category,
+        handler=SILENCE,
+        kind=SILENCE,
+        day=day_of(bot, now),
+        conversation=conversation_of(before),
+        result=result,
+    )
+
+
+def day_of(bot: Bot, now: datetime) -> str:
+    """The date where the bot works."""
+    return now.astimezone(bot.settings.hours.zone).date().isoformat()
+
+
+def conversation_of(session: Session) -> str:
+    return session.created_at.isoformat()
+
+
+def knowledge_tokens(bot: Bot) -> int:
+    """About how many tokens a turn would take if all knowledge were sent with it: the system text and all sections."""
+    known = _KNOWLEDGE.get(bot.revision)
+    if known is None:
+        system = bot.settings.llm.system
+        sections = [category.prompt or "" for category in bot.categories.values()]
+        known = sum(map(len, (system.source if system else "", *sections))) // _CHARS_PER_TOKEN
+        if len(_KNOWLEDGE) > _BOTS:
+            _KNOWLEDGE.clear()
+        _KNOWLEDGE[bot.revision] = known
+    return known
+
+
+# What a bot says is said often; what its visitors wrote is masked each time.
+_masked_reply = lru_cache(maxsize=2_048)(mask)

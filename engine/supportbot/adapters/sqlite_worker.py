@@ -1,0 +1,207 @@
+"""The one thread that owns the store's connection. Jobs that arrive while it works share its next transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar
+
+from supportbot.adapters.sqlite_schema import prepare
+from supportbot.errors import StoreError
+from supportbot.runtime.ports import Conflict
+from supportbot.runtime.tallies import Tallies
+
+_BATCH = 256
+_WAITING = 10_000  # jobs; whoever comes when so many wait is refused at once
+_ADD_TALLY = (
+    "INSERT INTO tallies (name, labels, value) VALUES (?, ?, ?) "
+    "ON CONFLICT (name, labels) DO UPDATE SET value = value + excluded.value"
+)
+
+Result = TypeVar("Result")
+Work = Callable[[sqlite3.Connection], Any]
+
+
+class _Job:
+    __slots__ = ("answer", "failure", "future", "loop", "tallies", "work", "writes")
+
+    def __init__(self, work: Work, writes: bool, tallies: Sequence[Tallies]) -> None:
+        self.work = work
+        self.writes = writes
+        self.tallies = tallies
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.answer: Any = None
+        self.failure: Exception | None = None
+
+
+class SQLiteWorker:
+    """``busy_seconds``: how long another process may hold the file."""
+
+    def __init__(self, path: Path, busy_seconds: float) -> None:
+        self.path = path
+        self._busy_seconds = busy_seconds
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._connection: sqlite3.Connection | None = None
+        self._closed = False
+
+    async def ask(
+        self, work: Callable[[sqlite3.Connection], Result], *, writes: bool, tallies: Sequence[Tallies] = ()
+    ) -> Result:
+        """Run ``work`` in the thread; what writes is on the disk on return. Raises StoreError."""
+        if self._closed:
+            raise StoreError(f"the store {self.path.name} is closed")
+        if self._jobs.qsize() > _WAITING:
+            raise StoreError(f"the store {self.path.name} cannot keep up: {_WAITING} writes wait; use a faster disk")
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._serve, name="supportbot-store", daemon=True)
+            self._thread.start()
+        job = _Job(work, writes, tallies)
+        self._jobs.put(job)
+        answer: Result = await job.future
+        return answer
+
+    async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run a long query beside the writer: in a thread and on a connection of its own, which cannot write."""
+
+        def inside() -> Result:
+            connection = sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=2.0)
+            try:
+                return work(connection)
+            finally:
+                connection.close()
+
+        await self.ask(lambda _connection: None, writes=False)  # the file and its layout exist after this
+        try:
+            return await asyncio.to_thread(inside)
+        except sqlite3.Error as failure:
+            raise self._explained(failure) from failure
+
+    async def close(self) -> None:
+        """Finish what was accepted, then close the file."""
+        self._closed = True
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._jobs.put(None)
+            await asyncio.to_thread(thread.join)
+
+    # --- in the thread -----------------------------------------------------------------------
+
+    def _serve(self) -> None:
+        going = True
+        while going:
+            taken = [self._jobs.get(), *self._waiting()]
+            going = None not in taken
+            jobs = [job for job in taken if job is not None and not job.future.cancelled()]
+            if jobs:
+                self._run(jobs)
+                self._tell(jobs)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _waiting(self) -> list[_Job | None]:
+        jobs: list[_Job | None] = []
+        while len(jobs) < _BATCH:
+            try:
+                jobs.append(self._jobs.get_nowait())
+            except Empty:
+                break
+        return jobs
+
+    def _run(self, jobs: list[_Job]) -> None:
+        """All jobs in one transaction; when that fails, each on its own, so that one cannot spoil the others."""
+        try:
+            self._transact(jobs)
+        except Exception as failure:
+            if len(jobs) > 1 and "locked" not in str(failure):
+                for job in jobs:
+                    self._run([job])
+                return
+            for job in jobs:
+                job.failure = self._explained(failure)
+
+    def _transact(self, jobs: list[_Job]) -> None:
+        connection = self._opened()
+        writes = any(job.writes for job in jobs)
+        added: Counter[tuple[str, str]] = Counter()
+        try:
+            if writes:
+                connection.execute("BEGIN IMMEDIATE")  # a later upgrade from reading would fail at once, not wait
+            for job in jobs:
+                job.failure = None
+                try:
+                    job.answer = job.work(connection)
+                    for tallies in job.tallies:
+                        _add(added, tallies)
+                except Conflict as refused:  # found before anything was written: it does not undo its neighbours
+                    job.failure = refused
+            if added:
+                rows = [(name, labels, value) for (name, labels), value in added.items()]
+                connection.executemany(_ADD_TALLY, rows)
+            if writes:
+                connection.execute("COMMIT")
+        except BaseException:
+            self._connection = None  # opened anew by the next job: the file may be gone, moved or mended by then
+            connection.close()  # undoes what was not committed
+            raise
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self.path, timeout=self._busy_seconds, isolation_level=None)
+            try:
+                prepare(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    @staticmethod
+    def _tell(jobs: list[_Job]) -> None:
+        """One wake-up of a loop for all of its jobs."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[_Job]] = {}
+        for job in jobs:
+            by_loop.setdefault(job.loop, []).append(job)
+        for loop, own in by_loop.items():
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_resolve, own)
+
+    def _explained(self, failure: Exception) -> StoreError:
+        if isinstance(failure, StoreError):
+            return failure
+        reason = str(failure)
+        known = (text for sign, text in _REMEDIES if sign in reason.lower())
+        remedy = next(known, "check the disk and who owns the file")
+        return StoreError(f"the session store {self.path.name} could not be used: {reason}; {remedy}")
+
+
+def _resolve(jobs: list[_Job]) -> None:
+    for job in jobs:
+        if job.future.done():  # cancelled meanwhile
+            continue
+        if job.failure is None:
+            job.future.set_result(job.answer)
+        else:
+            job.future.set_exception(job.failure)
+
+
+def _add(added: Counter[tuple[str, str]], tallies: Mapping[tuple[str, str], float]) -> None:
+    for key, value in tallies.items():
+        added[key] += value  # type: ignore[assignment]  # a Counter of floats
+
+
+_REMEDIES = (
+    ("locked", "another process holds it: stop that process or give each its own file"),
+    ("full", "free space on that disk"),
+    ("readonly", "let the server's user write the file and its folder"),
+    ("unable to open", "let the server's user write the folder of server.store"),
+    ("not a database", "move the file away, a new one is made at the next start"),
+    ("malformed", "restore a copy, or move the file away: a new one is made at the next start"),
+)
