@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from supportbot.decision.matcher import Found
 from supportbot.diagnostics import Diagnostic, Related, error, warning
-from supportbot.model.bot import Handler
+from supportbot.model.bot import Handler, When
 from supportbot.model.index import Block, Pattern
 from supportbot.proofs.ground import Ground
 from supportbot.proofs.texts import FRESH
@@ -191,9 +191,19 @@ class Phrases:
                     continue
                 other = self.bot.handler_by_id[other_block.owner[1]]
                 equal = _same_rank(handler, other) and held.words == other_held.words
-                if equal and other.order < handler.order and self._meet(handler, block, other, other_block):
+                earlier = equal and other.order < handler.order and self._meet(handler, block, other, other_block)
+                if earlier and self._answers(other, handler.when[block.part], text):
                     yield from self._tie(pattern, handler, other, text)
                     return
+
+    def _answers(self, winner: Handler, when: When, text: str) -> bool:
+        """Whether the first of two equal handlers answers at all, in a state of the second."""
+        states = [state.id for state in self.bot.graph.states.values() if not state.final]
+        return any(
+            self.ground.decide(text, state, self.ground.moments[0]).handler == winner.id
+            for state in states
+            if not when.states or state in when.states
+        )
 
     def _meet(self, handler: Handler, block: Block, other: Handler, other_block: Block) -> bool:
         """Whether both may answer in one state, and it is not a condition that tells them apart."""

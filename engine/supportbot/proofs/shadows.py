@@ -77,10 +77,10 @@ class Shadows:
         if when.block is None or not self.bot.index.blocks[when.block].positive:
             yield Judged(when, None, contest.judge(FRESH), FRESH)
             return
-        for pattern in self._leading(when.block):
+        for pattern in self.leading(when.block):
             yield self._judge(contest, when, when.block, pattern)
 
-    def _leading(self, block: int) -> list[Pattern]:
+    def leading(self, block: int) -> list[Pattern]:
         """The patterns that bring the block up: its ``any``, or else the first of its ``all``."""
         patterns = [pattern for pattern in self.ground.patterns(block) if not pattern.regex]
         leading = [pattern for pattern in patterns if pattern.use.role == "any"]
@@ -90,7 +90,7 @@ class Shadows:
         if pattern.id in self.ground.alone and self.nothing_else and self._is_simple(when, block):
             text = self.ground.texts.of(pattern.id)[0]
             return Judged(when, pattern, Won(Witness(text, "", self.ground.moments[0], "", contest.rule.id)), text)
-        texts, complete = self._messages(contest.rule, block, pattern)
+        texts, complete = self.messages(contest.rule, block, pattern)
         lost: Lost | None = None
         for text in texts:
             found = self.ground.found(text)
@@ -111,7 +111,7 @@ class Shadows:
         """Whether one phrase is enough to bring the alternative up."""
         return not when.categories and not self.bot.index.blocks[block].all_count
 
-    def _messages(self, rule: Rule, block: int, pattern: Pattern) -> tuple[list[str], bool]:
+    def messages(self, rule: Rule, block: int, pattern: Pattern) -> tuple[list[str], bool]:
         """The shortest messages in which the pattern and every ``all`` of its block are found."""
         required = [
             other for other in self.ground.patterns(block) if other.use.role == "all" and other.id != pattern.id
