@@ -98,7 +98,7 @@ def _beginnings(index: Index, word: str) -> tuple[Symbol, ...]:
 class _Search:
     """One walk. Positions go from right to left, so that what a list may take later is known."""
 
-    __slots__ = ("best", "corrections", "index", "lists", "reading", "rows", "text", "values", "words")
+    __slots__ = ("best", "corrections", "index", "lists", "reach", "reading", "rows", "text", "values", "words")
 
     def __init__(
         self,
@@ -113,6 +113,7 @@ class _Search:
         self.words = words
         self.rows = rows  # symbols of the single word at a position
         self.lists: list[list[tuple[int, int]]] = [[] for _ in words]  # lists found there, with the position after
+        self.reach: list[dict[Symbol, list[int]]] = [{} for _ in words]  # the same by list: few nodes ask for many
         self.corrections = corrections
         self.text = text
         self.reading = reading
@@ -145,11 +146,11 @@ class _Search:
         for symbol in self.rows[at]:
             if symbol in edges:
                 return False
-        return not self.lists[at]
+        return edges.keys().isdisjoint(self.reach[at])
 
     def _follow(self, node: Node, start: int, end: int, captures: Captures = ()) -> None:
         count = len(self.words)
-        rows, lists = self.rows, self.lists
+        rows, lists, reach = self.rows, self.lists, self.reach
         stack: list[tuple[Node, int, int, Captures]] = [(node, end, end - start, captures)]
         taken: set[tuple[int, int, int]] | None = None
         steps = 0
@@ -163,7 +164,9 @@ class _Search:
                     continue
                 taken.add(step)
             for found in node.symbols:
-                if (found, at) not in lists[start]:
+                ends = reach[start].setdefault(found, [])
+                if at not in ends:
+                    ends.append(at)
                     lists[start].append((found, at))
             for pattern in node.patterns:
                 self._keep(pattern, start, at, matched, captures)
@@ -175,10 +178,15 @@ class _Search:
                     following = edges.get(symbol)
                     if following is not None:
                         stack.append((following, at + 1, matched + 1, captures))
-                for found, after in lists[at]:
-                    following = edges.get(found)
-                    if following is not None:
-                        stack.append((following, after, matched + after - at, captures))
+                if len(edges) < len(reach[at]):
+                    for symbol, following in edges.items():
+                        for after in reach[at].get(symbol, ()):
+                            stack.append((following, after, matched + after - at, captures))
+                else:
+                    for symbol, ends in reach[at].items():
+                        following = edges.get(symbol)
+                        if following is not None:
+                            stack.extend((following, after, matched + after - at, captures) for after in ends)
             if node.gap is not None:
                 for after in range(at, min(at + GAP_WORDS, count) + 1):
                     stack.append((node.gap, after, matched, captures))
