@@ -100,6 +100,7 @@ responses:
     Is the {{ slots.model | default('printer') }}
     plugged in?
   ask_phone: Which number?
+  calling: One moment, I am asking for the call.
   confirm_phone: "{{ slots.phone }} about {{ slots.topic }}, right?"
   called: "Number {{ slots.ticket }}."
   failed: That failed.
@@ -133,6 +134,7 @@ actions:
     save: {ticket: /id}
     on_success: [{set: {note: "{{ result.ticket }}"}}, {reply: called}]
     on_failure: [{reply: failed}]
+    while_pending: [{reply: calling}]
 """,
     "prompts/system.md.j2": "You help with {{ category.title }} in {{ state }}.\n{{ knowledge }}\n",
     "prompts/categories/printing.md": "Printers {{ are }} plain text here.\n",

@@ -113,6 +113,21 @@ forms:
     "actions": f"""
 connections:
   desk: {{base_url: "${{URL:-https://desk.example.com}}", bearer: "${{T}}", headers: {{orgId: "${{O}}"}}, timeout: 10s}}
+  mail:
+    base_url: https://mail.example.com
+    auth: {{basic: {{user: a, password: "${{P}}"}}}}
+    concurrency: 2
+    retry: {{tries: 3, wait: 0.5s}}
+    ok: {{status: 2xx, absent: [/error]}}
+    errors: [{{is: expired, status: [401, 5xx], equals: {{/code: [1, b, true], /c: d}}, exists: /e, absent: /f}}]
+    allow_private: true
+  key: {{base_url: https://key.example.com, auth: {{header: {{name: X-Api-Key, value: "${{K}}"}}}}}}
+  plain: {{base_url: https://plain.example.com, auth: {{bearer: "${{B}}"}}}}
+  zoho:
+    base_url: https://zoho.example.com
+    auth:
+      oauth2: {{token_url: "https://a.example.com", client_id: a, client_secret: "${{S}}", refresh_token: "${{R}}",
+               token: "${{T}}", header: "Zoho-oauthtoken {{token}}"}}
 actions:
   - id: create
     title: Create
@@ -124,6 +139,21 @@ actions:
     on_success: {STEPS}
     on_failure: []
     when_off: [{{reply: d}}]
+    while_pending: [{{reply: d}}]
+    on_error: {{rate_limited: {STEPS}, timeout: [], rejected: [], auth: []}}
+    before: [look]
+    if: "slots.a"
+    once_for: "{{{{ slots.a }}}}"
+    ok: {{exists: [/id]}}
+    reconcile: {{action: look, after: 60s}}
+  - id: look
+    connection: mail
+    method: GET
+    path: /search
+    query: {{mail: "{{{{ slots.a }}}}", limit: 1, deep: true}}
+    find: {{in: /data, where: {{/email: "{{{{ slots.a }}}}", /subject: {{ends: "]"}}}}}}
+    save: {{number: /ticketNumber}}
+  - {{id: send, connection: mail, path: /form, form: {{a: b, c: 1, d: true}}, reconcile: look}}
 """,
     "conversations": """
 conversations:

@@ -98,7 +98,8 @@ forms:
 """,
     "rules/actions.yaml": """
 connections:
-  desk: {base_url: "${DESK_URL}", bearer: "${DESK_ACCESS_TOKEN}", headers: {orgId: "${DESK_ORG_ID:-7}"}, timeout: 2s}
+  desk: {base_url: "${DESK_URL}", bearer: "${DESK_ACCESS_TOKEN}", headers: {orgId: "${DESK_ORG_ID:-7}"}, timeout: 2s,
+         allow_private: true}
 actions:
   - id: create_ticket
     connection: desk
@@ -112,6 +113,7 @@ actions:
     on_success: [{reply: ticket_created}]
     on_failure: [{reply: ticket_failed}]
     when_off: [{reply: ticket_off}]
+    while_pending: [{reply: ticket_pending}]
   - id: find_ticket
     connection: desk
     method: GET
@@ -119,6 +121,7 @@ actions:
     save: {ticket_number: /0/id}
     on_success: [{reply: ticket_created}]
     on_failure: [{reply: ticket_failed}]
+    while_pending: [{reply: ticket_pending}]
 """,
     "rules/responses.yaml": """
 responses:
@@ -134,6 +137,7 @@ responses:
   offline_2: "Restart the print service."
   ticket_created: "Your ticket is {{ slots.ticket_number }}."
   ticket_failed: "The desk does not answer."
+  ticket_pending: "Your ticket is on its way."
   ticket_off: "Tickets are switched off."
 """,
     "prompts/system.md.j2": "You work for {{ bot.name }}. Topic: {{ category.title }}. They said: {{ slots.summary }}",

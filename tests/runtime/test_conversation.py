@@ -267,4 +267,4 @@ def test_what_becomes_of_an_action(bot: Bot, given: ActionResult | Exception | f
     assert result.reply.text == reply
     assert result.record is not None
     assert (result.record.actions, result.record.error) == (("create_ticket",), error)
-    assert actions.scopes[0]["bot"] == {"name": "Desk test"}
+    assert actions.scopes[0]["bot"] == {"name": "Desk test", "time_zone": "Europe/London"}

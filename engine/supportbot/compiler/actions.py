@@ -1,25 +1,25 @@
-"""rules/actions.yaml: connections to services and the calls made over them."""
+"""rules/actions.yaml, ``actions``: the calls that are made over connections."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
+from supportbot.compiler.action_chains import check_chains
+from supportbot.compiler.connections import compile_check
 from supportbot.compiler.context import Context
 from supportbot.compiler.graph import duration
 from supportbot.compiler.nodes import maps, named, section, text, texts, value_place
+from supportbot.compiler.pointers import is_pointer
 from supportbot.compiler.steps import compile_steps
-from supportbot.compiler.variables import secret_text, variable_text
+from supportbot.compiler.templates import CALL_EXTRAS
+from supportbot.compiler.variables import variable_text
 from supportbot.config.yaml_nodes import YamlList, YamlMap
 from supportbot.diagnostics import Place
-from supportbot.model.bot import Action, BodyMap, Connection, Template
+from supportbot.model.bot import Action, BodyMap, Expression, Find, Reconcile, Step, Template, Where
 
-TIMEOUT = 10.0  # seconds
 MAX_DEPTH = 60
-SECRET_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "cookie"})
-
-_POINTER = re.compile(r"(?:/(?:[^~/]|~[01])*)*")
+RECONCILE_AFTER = 60.0  # seconds; longer than a service works on a call that its caller gave up
 
 
 def define_actions(documents: Sequence[YamlMap], context: Context) -> None:
@@ -31,49 +31,32 @@ def define_actions(documents: Sequence[YamlMap], context: Context) -> None:
                 context.refs.define("action", name, place)
 
 
-def compile_connections(documents: Sequence[YamlMap], context: Context) -> dict[str, Connection]:
-    made: dict[str, Connection] = {}
-    for document in documents:
-        for name, node, place in named(section(document, "connections")):
-            if isinstance(node, YamlMap) and context.refs.known("connection").get(name) == place:
-                made[name] = Connection(
-                    id=name,
-                    base_url=variable_text(text(node, "base_url"), value_place(node, "base_url"), context),
-                    headers=_headers(section(node, "headers"), context),
-                    bearer=secret_text(text(node, "bearer"), value_place(node, "bearer"), context) or None,
-                    timeout=duration(node, "timeout", TIMEOUT, context),
-                    place=place,
-                )
-    return made
-
-
 def compile_actions(documents: Sequence[YamlMap], context: Context) -> dict[str, Action]:
     made: dict[str, Action] = {}
+    nodes: dict[str, YamlMap] = {}
     for document in documents:
         for node in maps(document, "actions"):
             action = _action(node, context)
             if context.refs.known("action").get(action.id) == action.place:
-                made[action.id] = action
+                made[action.id], nodes[action.id] = action, node
+    check_chains(made, nodes, context)
     return made
-
-
-def _headers(node: YamlMap | None, context: Context) -> Mapping[str, str]:
-    made: dict[str, str] = {}
-    for name, value, _ in named(node):
-        if node is not None and isinstance(value, str | int | float):
-            check = secret_text if name.lower() in SECRET_HEADERS else variable_text
-            made[name] = check(str(value), value_place(node, name), context)
-    return MappingProxyType(made)
 
 
 def _action(node: YamlMap, context: Context) -> Action:
     for name, place in texts(node, "connection"):
         context.refs.use("connection", name, place)
-    path = context.template(text(node, "path"), value_place(node, "path"))
-    body = _tree(node.get("json"), value_place(node, "json"), context, 0)
+    context.refs.only_one(node, "json", "form", "action")
+    body_key = "form" if node.get("form") is not None else "json"
+    path = _text(node, "path", context)
+    query = tuple(_query(section(node, "query"), context))
+    body = _tree(node.get(body_key), value_place(node, body_key), context, 0)
+    find = _find(section(node, "find"), context)
+    once_for = _text(node, "once_for", context) if text(node, "once_for") else None
     save = tuple(_save(section(node, "save"), context))
     result = {"result": frozenset(slot for slot, _ in save)}
-    read = [context.slots_in(template) for template in (path, *_templates(body))]
+    found = (item.value for item in find.where) if find else ()
+    every = (path, *(item for _, item in query), *_templates(body), *found, *((once_for,) if once_for else ()))
     return Action(
         id=text(node, "id"),
         connection=text(node, "connection"),
@@ -81,12 +64,76 @@ def _action(node: YamlMap, context: Context) -> Action:
         path=path,
         body=body,
         save=save,
-        inputs=frozenset[str]().union(*read),
+        inputs=frozenset[str]().union(*(context.slots_in(template) for template in every)),
         on_success=compile_steps(node, "on_success", context, result),
         on_failure=compile_steps(node, "on_failure", context, result),
         when_off=compile_steps(node, "when_off", context),
         place=value_place(node, "id"),
+        title=text(node, "title") or text(node, "id"),
+        query=query,
+        form=body_key == "form",
+        on_error=MappingProxyType(dict(_on_error(section(node, "on_error"), context))),
+        while_pending=compile_steps(node, "while_pending", context),
+        before=tuple(name for name, place in texts(node, "before") if context.refs.use("action", name, place)),
+        condition=_condition(node, context),
+        find=find,
+        reconcile=_reconcile(node, context),
+        once_for=once_for,
+        ok=compile_check(section(node, "ok"), context),
     )
+
+
+def _text(node: YamlMap, key: str, context: Context) -> Template:
+    """A template of a call: it may read the environment as well."""
+    return _template(text(node, key), value_place(node, key), context)
+
+
+def _template(source: str, place: Place, context: Context) -> Template:
+    return context.template(variable_text(source, place, context), place, CALL_EXTRAS)
+
+
+def _condition(node: YamlMap, context: Context) -> Expression | None:
+    source = text(node, "if")
+    return context.expression(source, value_place(node, "if"), CALL_EXTRAS) if source else None
+
+
+def _query(node: YamlMap | None, context: Context) -> Iterator[tuple[str, Template]]:
+    for name, value, _ in named(node):
+        if node is not None and isinstance(value, str | int | float):
+            shown = str(value).lower() if isinstance(value, bool) else str(value)
+            yield name, _template(shown, value_place(node, name), context)
+
+
+def _find(node: YamlMap | None, context: Context) -> Find | None:
+    if node is None:
+        return None
+    pointer = text(node, "in")
+    is_pointer(pointer, value_place(node, "in"), context)
+    return Find(pointer, tuple(_wheres(section(node, "where"), context)))
+
+
+def _wheres(node: YamlMap | None, context: Context) -> Iterator[Where]:
+    for pointer, value, place in named(node):
+        if node is None or not is_pointer(pointer, place, context):
+            continue
+        if isinstance(value, YamlMap):
+            yield Where(pointer, _text(value, "ends", context), ends=True)
+        elif isinstance(value, str | int | float):
+            yield Where(pointer, _template(str(value), value_place(node, pointer), context))
+
+
+def _reconcile(node: YamlMap, context: Context) -> Reconcile | None:
+    found = section(node, "reconcile")
+    holder, key = (found, "action") if found is not None else (node, "reconcile")
+    for name, place in texts(holder, key):
+        if context.refs.use("action", name, place):
+            return Reconcile(name, duration(found, "after", RECONCILE_AFTER, context))
+    return None
+
+
+def _on_error(node: YamlMap | None, context: Context) -> Iterator[tuple[str, tuple[Step, ...]]]:
+    for kind, _, _ in named(node):
+        yield kind, compile_steps(node, kind, context)
 
 
 def _tree(value: object, place: Place, context: Context, depth: int) -> object:
@@ -94,7 +141,7 @@ def _tree(value: object, place: Place, context: Context, depth: int) -> object:
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, str):
-        return context.template(value, place)
+        return _template(value, place, context)
     if isinstance(value, YamlMap):
         entries = ((name, item, value_place(value, name)) for name, item in value.items())
         return BodyMap(tuple((name, _tree(item, at, context, depth + 1)) for name, item, at in entries))
@@ -120,8 +167,5 @@ def _save(node: YamlMap | None, context: Context) -> Iterator[tuple[str, str]]:
         if node is None or not isinstance(pointer, str):
             continue
         context.fill(slot, place)
-        if _POINTER.fullmatch(pointer):
+        if is_pointer(pointer, value_place(node, slot), context):
             yield slot, pointer
-        else:
-            hint = "write the way through the answer: /ticketNumber or /data/0/id"
-            context.refs.error("bad-pointer", value_place(node, slot), f"{pointer!r} is not a JSON pointer", hint)

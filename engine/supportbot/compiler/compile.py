@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from supportbot.compiler.actions import compile_actions, compile_connections, define_actions
+from supportbot.compiler.actions import compile_actions, define_actions
 from supportbot.compiler.blocks import IndexBuilder
 from supportbot.compiler.categories import compile_categories, define_categories
 from supportbot.compiler.causes import lost_kinds, together
+from supportbot.compiler.connections import compile_connections
 from supportbot.compiler.context import Context
 from supportbot.compiler.forms import compile_forms, compile_words, define_forms
 from supportbot.compiler.graph import compile_graph, define_graph

@@ -43,8 +43,8 @@ class Context:
             self._note(read_template(source, self._spot(source, place)), extras)
         return Template(source, literal, place)
 
-    def expression(self, source: str, place: Place) -> Expression:
-        self._note(read_expression(source, self._spot(source, place)), NOTHING)
+    def expression(self, source: str, place: Place, extras: Roots = NOTHING) -> Expression:
+        self._note(read_expression(source, self._spot(source, place)), extras)
         return Expression(source, place)
 
     def slots_in(self, template: Template) -> frozenset[str]:

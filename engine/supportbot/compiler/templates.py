@@ -35,7 +35,11 @@ COMMON: Final[Roots] = {
     "session": frozenset({"attempts", "turns", "state", "category", "guide", "step"}),
     "hours": frozenset({"open", "next_open"}),
     "now": frozenset({"date", "time", "weekday", "hour"}),
-    "bot": frozenset({"name"}),
+    "bot": frozenset({"name", "time_zone"}),
+}
+CALL_EXTRAS: Final[Roots] = {
+    "conversation": frozenset({"id", "channel", "preview", "transcript", "summary"}),
+    "reference": frozenset(),
 }
 PROMPT_EXTRAS: Final[Roots] = {"category": frozenset({"title"}), "state": frozenset(), "knowledge": frozenset()}
 GROUPS: Final = frozenset({"slots", "result"})  # have parts even when they have none

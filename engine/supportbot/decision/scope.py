@@ -37,6 +37,6 @@ def scope_of(
             "weekday": f"{local:%A}",
             "hour": local.hour,
         },
-        "bot": {"name": bot.settings.name},
+        "bot": {"name": bot.settings.name, "time_zone": str(hours.zone)},
         "result": dict(result or {}),
     }

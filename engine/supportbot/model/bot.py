@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 
 from supportbot.diagnostics import Place
 from supportbot.model.channels import SalesIQ
+from supportbot.model.connections import Check
+from supportbot.model.connections import Connection as Connection
 from supportbot.model.index import Index
 from supportbot.model.operations import Operations
 
@@ -252,32 +254,60 @@ class FormWords:
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """A service that actions call. Header and URL texts may hold ``${NAME}`` references."""
+class Where:
+    """A condition on one part of an item: the text at ``pointer`` equals ``value`` (or ends with it), in any case."""
 
-    id: str
-    base_url: str
-    headers: Mapping[str, str]
-    bearer: str | None
-    timeout: float
-    place: Place
+    pointer: str
+    value: Template
+    ends: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Picks the first item of a list in an answer; without one nothing is saved and ``found`` is false."""
+
+    pointer: str
+    where: tuple[Where, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """How to learn whether a write happened: ``action`` reads, and from ``after`` seconds on its "no" is final."""
+
+    action: str
+    after: float
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A declared HTTP call. ``body`` is a JSON-like tree whose strings are templates."""
+    """A declared HTTP call. ``on_error``: steps by rate_limited, timeout, rejected, auth; else ``on_failure``."""
 
     id: str
     connection: str
     method: str
     path: Template
-    body: object  # None | Template | tuple of (key, tree) pairs in a "BodyMap" | tuple of trees
+    body: object  # None | Template | number | bool | BodyMap | tuple of trees
     save: tuple[tuple[str, str], ...]  # (slot, JSON pointer)
     inputs: frozenset[str]  # slots the templates read
     on_success: tuple[Step, ...]
     on_failure: tuple[Step, ...]
     when_off: tuple[Step, ...]
     place: Place
+    title: str = ""
+    query: tuple[tuple[str, Template], ...] = ()
+    form: bool = False  # the body is sent as a form, not as JSON
+    on_error: Mapping[str, tuple[Step, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    while_pending: tuple[Step, ...] = ()
+    before: tuple[str, ...] = ()  # actions that run first; their saved slots are in scope
+    condition: Expression | None = None  # not called unless it holds
+    find: Find | None = None
+    reconcile: Reconcile | None = None
+    once_for: Template | None = None  # calls for the same text share one answer for a while
+    ok: Check = field(default_factory=Check)
+
+    @property
+    def writes(self) -> bool:
+        return self.method not in ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,16 @@ Compiling a template runs nothing and folds nothing (``optimized=False``: consta
 
 from __future__ import annotations
 
-from datetime import datetime
+import html
+from datetime import UTC, datetime
 from functools import cache
+from zoneinfo import ZoneInfo
 
 from jinja2 import StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 _JINJA_FILTERS = ("default", "lower", "upper", "title", "trim", "truncate", "replace", "join", "length", "round", "int")
-FILTERS = (*_JINJA_FILTERS, "spoken")
+FILTERS = (*_JINJA_FILTERS, "spoken", "utc", "html")
 OUTPUT_CHARS = 8_000
 
 
@@ -28,6 +30,21 @@ def spoken(value: object) -> str:
     return f"{day} at {moment:%H:%M}" if "T" in text else day
 
 
+def utc(value: object, zone: object = "UTC") -> str:
+    """``2026-11-24T16:00`` in a time zone as ``2026-11-24T16:00:00.000Z``; empty when it is no date and time."""
+    try:
+        moment = datetime.fromisoformat(str(value))
+        local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(str(zone)))
+        return local.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    except (ValueError, LookupError, OverflowError, OSError):
+        return ""
+
+
+def as_html(value: object) -> str:
+    """Text that a page shows as it was typed, for services that take what they get for HTML."""
+    return html.escape(str(value), quote=False).replace("\n", "<br>")
+
+
 @cache
 def environment() -> ImmutableSandboxedEnvironment:
     """The sandbox, with only the filters and tests of the language and no globals at all."""
@@ -35,6 +52,10 @@ def environment() -> ImmutableSandboxedEnvironment:
         optimized=False, undefined=StrictUndefined, autoescape=False, trim_blocks=True, lstrip_blocks=True
     )
     sandbox.globals = {}
-    sandbox.filters = {name: sandbox.filters[name] for name in _JINJA_FILTERS} | {"spoken": spoken}
+    sandbox.filters = {name: sandbox.filters[name] for name in _JINJA_FILTERS} | {
+        "spoken": spoken,
+        "utc": utc,
+        "html": as_html,
+    }
     sandbox.tests = {name: sandbox.tests[name] for name in ("defined", "none", "undefined")}
     return sandbox
