@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Any
 
 from supportbot.runtime.figures import EndLine, Figures, Miss, ModelLine, TurnLine
 from supportbot.runtime.statistics import MISSES
@@ -42,8 +43,13 @@ def read_figures(connection: sqlite3.Connection, since: float) -> Figures:
     misses = connection.execute(_MISSES, (since, MISSES)).fetchall()
     connection.execute("ROLLBACK")
     return Figures(
-        tuple(TurnLine(*row[:5], bool(row[5]), *row[6:_KEYS], row[_KEYS:]) for row in turns),
+        tuple(_turn_line(row) for row in turns),
         tuple(EndLine(*row) for row in ends),
         tuple(ModelLine(*row) for row in models),
         tuple(Miss(*row) for row in misses),
     )
+
+
+def _turn_line(row: tuple[Any, ...]) -> TurnLine:
+    values: list[Any] = [*row[:5], bool(row[5]), *row[6:_KEYS], row[_KEYS:]]
+    return TurnLine(*values)

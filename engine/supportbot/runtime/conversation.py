@@ -9,11 +9,13 @@ from time import perf_counter
 
 from supportbot.decision.conclude import conclude, reset, welcome
 from supportbot.decision.decide import decide
+from supportbot.decision.suggestions import understood
 from supportbot.decision.timeouts import elapse
 from supportbot.errors import StoreError
 from supportbot.model.bot import Bot
 from supportbot.model.decision import Conclusion, Decision, Outcome, Reply
 from supportbot.model.session import Message, Session, Turn
+from supportbot.runtime.delivery import Delivery, owing, paid
 from supportbot.runtime.effects import run_effects
 from supportbot.runtime.locks import SessionLocks
 from supportbot.runtime.opening import Opened, reopen
@@ -54,6 +56,17 @@ class Answer:
     result: TurnResult | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a turn is about. ``greets``: it begins a conversation without a question."""
+
+    message: Message
+    request_id: str
+    greets: bool
+    delivery: Delivery | None = None
+    render: Render | None = None
+
+
 class Conversations:
     """Takes messages, one at a time for each session. Raises StoreError only; then nothing of the turn was kept."""
 
@@ -65,15 +78,25 @@ class Conversations:
         self.clock = clock
         self._locks = SessionLocks()
 
-    async def take(self, message: Message, request_id: str = "") -> TurnResult:
+    async def take(self, message: Message, request_id: str = "", delivery: Delivery | None = None) -> TurnResult:
         """Answer a message. On return the turn is stored."""
-        return await self._new_turn(message, request_id, None, greets=False)
+        async with self._locks.hold(message.session_id):
+            return await self._turn(_Asked(message, request_id, False, delivery))
 
-    async def begin(self, message: Message, request_id: str = "") -> TurnResult:
+    async def begin(self, message: Message, request_id: str = "", delivery: Delivery | None = None) -> TurnResult:
         """Open a conversation without a question: the greeting."""
-        return await self._new_turn(message, request_id, None, greets=True)
+        async with self._locks.hold(message.session_id):
+            return await self._turn(_Asked(message, request_id, True, delivery))
 
-    async def answer(self, message: Message, request_id: str, render: Render, *, greets: bool = False) -> Answer:
+    async def answer(
+        self,
+        message: Message,
+        request_id: str,
+        render: Render,
+        *,
+        greets: bool = False,
+        delivery: Delivery | None = None,
+    ) -> Answer:
         """Like ``take`` or ``begin``, with the channel's body stored in the same transaction as the turn.
 
         A message id that the session knows gets the stored body again and nothing happens; while the first
@@ -90,7 +113,7 @@ class Conversations:
                 return bodies[0]
 
             try:
-                result = await self._turn(message, request_id, rendered, greets)
+                result = await self._turn(_Asked(message, request_id, greets, delivery, rendered))
             except Conflict:  # another process may have answered this very message
                 known = await self._known(message)
                 if known is None:
@@ -147,42 +170,42 @@ class Conversations:
         await self.store.load(message.session_id)  # with it the store learns which replies there are
         return await self.store.reply(message.session_id, message.id, self.clock.now() - window)
 
-    async def _new_turn(self, message: Message, request_id: str, render: Render | None, greets: bool) -> TurnResult:
-        async with self._locks.hold(message.session_id):
-            return await self._turn(message, request_id, render, greets)
-
-    async def _turn(self, message: Message, request_id: str, render: Render | None, greets: bool) -> TurnResult:
+    async def _turn(self, asked: _Asked) -> TurnResult:
         bot = self.bot
         tries = 1
         while True:
             try:
-                return await self._once(bot, message, request_id, render, greets)
+                result = await self._once(bot, asked)
             except Conflict:
-                if tries == _TRIES or (render is not None and await self._known(message) is not None):
+                if tries == _TRIES or (asked.render is not None and await self._known(asked.message) is not None):
                     raise
                 tries += 1
+            else:
+                return await self._pushed(result, asked.delivery)
 
-    async def _once(
-        self, bot: Bot, message: Message, request_id: str, render: Render | None, greets: bool
-    ) -> TurnResult:
+    async def _once(self, bot: Bot, asked: _Asked) -> TurnResult:
         started, now = perf_counter(), self.clock.now()
-        stored = await self.store.load(message.session_id)
+        stored = await self.store.load(asked.message.session_id)
         loaded = perf_counter()
-        opened = reopen(bot, stored, message.session_id, message.channel, now)
-        turn = Turn(opened.session, _fitted(bot, message), now)
-        decision = None if greets else decide(bot, turn)
+        opened = reopen(bot, stored, asked.message.session_id, asked.message.channel, now)
+        turn = Turn(opened.session, understood(opened.session, _fitted(bot, asked.message)), now)
+        decision = None if asked.greets else decide(bot, turn)
         decided = perf_counter()
         outcomes: tuple[Outcome, ...] = ()
         if decision is not None and decision.effects:
             outcomes = await run_effects(bot, turn, decision, self.model, self.actions)
         acted = perf_counter()
         conclusion = welcome(bot, turn) if decision is None else conclude(bot, turn, decision, outcomes)
-        asked = opened.session.asked + (not greets)
-        standing = standing_of(bot, opened.session, conclusion, asked)
+        count = opened.session.asked + (decision is not None)
+        standing = standing_of(bot, opened.session, conclusion, count)
         seconds = perf_counter() - started
-        record = build_record(bot, turn, decision, outcomes, conclusion, request_id, seconds, standing.result)
-        session = replace(conclusion.session, version=opened.version + 1, asked=asked, person=standing.person)
-        spoken = _with_unheard(opened, conclusion.reply)
+        record = build_record(bot, turn, decision, outcomes, conclusion, asked.request_id, seconds, standing.result)
+        reply = paid(_with_unheard(opened, conclusion.reply), stored.undelivered if stored is not None else ())
+        session = replace(
+            conclusion.session, version=opened.version + 1, asked=count, person=standing.person, undelivered=()
+        )
+        if asked.delivery is not None and not asked.delivery.settle():
+            session = owing(session, reply, asked.delivery)
         concluded = perf_counter()
         stages = (
             ("load", loaded - started),
@@ -190,15 +213,25 @@ class Conversations:
             ("effects", acted - decided),
             ("conclude", concluded - acted),
         )
-        result = TurnResult(session, spoken, decision, outcomes, record, stages, bot.revision)
-        reply = None if render is None else StoredReply(message.id, render(result), now)
+        result = TurnResult(session, reply, decision, outcomes, record, stages, bot.revision)
+        body = None if asked.render is None else StoredReply(asked.message.id, asked.render(result), now)
         try:
-            await self.store.commit(session, record, reply, _ending(bot, opened, now))
+            await self.store.commit(session, record, body, _ending(bot, opened, now))
         except Conflict as conflict:
             if decision is not None and decision.effects:  # done once already: the turn must not be tried again
-                raise StoreError(f"session {message.session_id!r} was changed while its actions ran") from conflict
+                raise StoreError(f"session {session.id!r} was changed while its actions ran") from conflict
             raise
         return replace(result, stages=(*stages, ("commit", perf_counter() - concluded)))
+
+    async def _pushed(self, result: TurnResult, delivery: Delivery | None) -> TurnResult:
+        """A reply that nobody waits for any more, delivered when the channel can be written to; else it stays owed."""
+        if delivery is None or not delivery.late or delivery.push is None:
+            return result
+        if not await delivery.push(result.session, result.reply):
+            return result
+        session = replace(result.session, undelivered=(), version=result.session.version + 1)
+        await self.store.commit(session, None)
+        return replace(result, session=session)
 
 
 def _with_unheard(opened: Opened, reply: Reply) -> Reply:
