@@ -18,7 +18,7 @@ from supportbot.config.yaml_reader import read_yaml
 from supportbot.diagnostics import Place
 
 STEPS = """[{trigger: a}, {reply: b}, {form: c}, {action: d}, {set: {e: "{{ slots.f }}", g: true, h: 1.5}}, {guide: i},
-  {next_step: true}, {handoff: true}, {handoff: {department: "${D}"}}, {handoff: {}}, {close: true}, {llm: true}]"""
+  {next_step: true}, {handoff: true}, {handoff: {department: "${D}"}}, {handoff: {}}, {close: true}, {block: true}, {llm: true}]"""
 MATCH = '{any: ["a [b]", {phrase: c, typos: false, weight: 2, at: start}, {regex: "d+"}], all: [e], none: [f], max_words: 6}'
 EXAMPLES = "{match: [b, {text: c, state: a}], no_match: [d, {text: e}]}"
 GOOD = {
@@ -50,6 +50,27 @@ llm:
   unavailable: []
   requests: {{person: {STEPS}}}
 server: {{store: data/sessions.db}}
+region: GB
+channels:
+  salesiq:
+    public_keys: ["${{KEY:-}}"]
+    token: "${{TOKEN:-}}"
+    reply_deadline: 4s
+    pending_after: 2.5s
+    server: salesiq.zoho.eu
+    screenname: acme
+    access_token: "${{ACCESS:-}}"
+    connection: salesiq
+    department: "1"
+    departments: {{billing: "2"}}
+    outside_hours: auto
+    end_delay: 30s
+    cards: false
+    collect: [callback]
+    reply_chars: 500
+    texts: {{hello: a, late: a, pending: a, trouble: a, words_please: a, connecting: a, nobody_free: a, unattended: a,
+      preview_handover: a, goodbye: a}}
+    handover_failed: {STEPS}
 """,
     "states": f"""
 initial: a
@@ -103,6 +124,7 @@ forms:
     slots:
       - {{name: phone, type: phone, ask: a, invalid: b, prefill: [visitor.phone, message], max_chars: 20}}
       - {{name: urgency, type: choice, choices: {{high: [urgent], low: {MATCH}}}, ask: c, optional: true}}
+      - {{name: at, type: time, ask: a, in_hours: true, refused: b, card: none}}
     confirm: d
     change: f
     retries: 3

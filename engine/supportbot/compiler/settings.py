@@ -9,6 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from supportbot.compiler.blocks import Typos
+from supportbot.compiler.channels import compile_salesiq
 from supportbot.compiler.context import Context
 from supportbot.compiler.graph import duration
 from supportbot.compiler.nodes import flag, maps, named, number, section, text, texts, value_place, whole
@@ -43,6 +44,7 @@ def languages_of(node: YamlMap) -> tuple[str, ...]:
 
 def compile_settings(node: YamlMap, prompts: Mapping[str, str], context: Context) -> Settings:
     languages = languages_of(node)
+    salesiq, handover_failed = compile_salesiq(node, context)
     return Settings(
         name=text(node, "name"),
         language=languages[0],
@@ -56,6 +58,9 @@ def compile_settings(node: YamlMap, prompts: Mapping[str, str], context: Context
         llm=_model(section(node, "llm"), prompts, context),
         invariants=tuple(_invariants(node)),
         server=MappingProxyType(dict(section(node, "server") or {})),
+        region=text(node, "region"),
+        salesiq=salesiq,
+        handover_failed=handover_failed,
     )
 
 

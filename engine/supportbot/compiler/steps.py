@@ -54,6 +54,7 @@ def _step(item: YamlMap, name: str, value: Any, context: Context, extras: Roots)
         "next_step": NextStep(),
         "handoff": Handoff(),
         "close": CloseConversation(),
+        "block": CloseConversation(block=True),
         "llm": AskModel(),
     }
     return simple.get(name)
@@ -71,8 +72,6 @@ def _named_step(name: str, value: str, place: Place, context: Context) -> Step |
         return RunAction(value) if use("action", value, place) else None
     if name == "guide":
         return StartGuide(value) if use("guide", value, place) else None
-    if name == "close" and value == "block":
-        return CloseConversation(block=True)
     return None
 
 
