@@ -119,6 +119,15 @@ def test_without_a_word_for_that_it_counts_as_failed(tell: Tell) -> None:
     assert talk.said == ["offer"]
 
 
+def test_what_an_outcome_asks_for_is_not_lost_in_silence(tell: Tell) -> None:
+    talk = tell(("rules/actions.yaml", "on_failure: [", "on_failure: [{llm: true}, {action: book_call}, "))
+    talk.script["book_call"] = Outcome(BOOK, ok=False, error="timeout")
+    talk.put(state="calling", form=FILLED).say("yes")
+    assert talk.said == ["offer"]
+    assert talk.conclusion is not None
+    assert talk.conclusion.note.endswith("a question to the model, the action book_call")
+
+
 # --- words ------------------------------------------------------------------------------------
 
 

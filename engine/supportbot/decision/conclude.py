@@ -18,6 +18,7 @@ from supportbot.model.decision import (
     Close,
     Conclusion,
     Decision,
+    Effect,
     Handing,
     HandOver,
     NobodyThere,
@@ -74,6 +75,8 @@ def conclude(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcom
             parts.extend(_after_model(draft, effect, outcome, notes))
         parts.extend(draft.outputs)
         draft.outputs.clear()
+    if draft.effects:  # a turn asks the outside world once
+        notes.append(f"not done, because an outcome asked for it: {', '.join(map(_name_of, draft.effects))}")
     reply, session = _reply(bot, draft.session, parts, values, turn.now, bot.settings.fallback)
     topic = decision.kind == "llm" or (decision.kind == "guide" and bool(bot.guides[decision.handler].steps))
     session = _finished(bot, session, turn, reply, decision.handler, topic)
@@ -104,6 +107,10 @@ def aside(bot: Bot, session: Session, steps: Sequence[Step], now: datetime) -> C
     draft.run(steps)
     outputs = [output for output in draft.outputs if not isinstance(output, HandOver | NobodyThere)]
     return silence(bot, draft.session, outputs, draft.triggers, now)
+
+
+def _name_of(effect: Effect) -> str:
+    return f"the action {effect.action}" if isinstance(effect, CallAction) else "a question to the model"
 
 
 def _after_action(draft: Draft, effect: CallAction, outcome: Outcome) -> None:
