@@ -31,8 +31,20 @@ class Related:
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """The one safe edit that mends a finding: inside ``place``, the text ``old`` becomes ``new``.
+
+    ``old`` must stand there exactly once, whatever quotes are around it; an edit that no longer fits is not made.
+    """
+
+    place: Place
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. ``code`` is stable and documented in docs/checks.md."""
+    """One finding. ``code`` is stable and documented in docs/checks.md. ``fix``: only where one edit is surely right."""
 
     code: str
     severity: Severity
@@ -40,22 +52,29 @@ class Diagnostic:
     message: str
     hint: str = ""
     related: tuple[Related, ...] = ()
+    fix: Fix | None = None
 
     def __str__(self) -> str:
         where = f"{self.place.file}:{self.place.line}:{self.place.column}"
         return f"{where}: {self.severity} [{self.code}] {self.message}"
 
 
-def error(code: str, place: Place, message: str, hint: str = "", *related: Related) -> Diagnostic:
-    return Diagnostic(code, "error", place, message, hint, related)
+def error(
+    code: str, place: Place, message: str, hint: str = "", *related: Related, fix: Fix | None = None
+) -> Diagnostic:
+    return Diagnostic(code, "error", place, message, hint, related, fix)
 
 
-def warning(code: str, place: Place, message: str, hint: str = "", *related: Related) -> Diagnostic:
-    return Diagnostic(code, "warning", place, message, hint, related)
+def warning(
+    code: str, place: Place, message: str, hint: str = "", *related: Related, fix: Fix | None = None
+) -> Diagnostic:
+    return Diagnostic(code, "warning", place, message, hint, related, fix)
 
 
-def info(code: str, place: Place, message: str, hint: str = "", *related: Related) -> Diagnostic:
-    return Diagnostic(code, "info", place, message, hint, related)
+def info(
+    code: str, place: Place, message: str, hint: str = "", *related: Related, fix: Fix | None = None
+) -> Diagnostic:
+    return Diagnostic(code, "info", place, message, hint, related, fix)
 
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
@@ -74,3 +93,41 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         return ""
     shown = ", ".join(names[:12])
     return f"known: {shown}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+
+
+def correction(place: Place, name: str, known: Iterable[str]) -> Fix | None:
+    """The edit that turns a misspelt name into the known one, when no other is as near and no digit changes.
+
+    Names that differ in their digits (``step_1``, ``step_2``) are not misspelt: something is missing.
+    """
+    allowed = 1 if len(name) < 8 else 2
+    digits = _digits(name)
+    near = [
+        (_distance(name, other), other)
+        for other in set(known)
+        if len(other) > 2 and abs(len(other) - len(name)) <= allowed and _digits(other) == digits
+    ]
+    best = min((distance for distance, _ in near), default=0)
+    nearest = [other for distance, other in near if distance == best]
+    return Fix(place, name, nearest[0]) if 0 < best <= allowed and len(nearest) == 1 else None
+
+
+def _digits(name: str) -> list[str]:
+    return [character for character in name if character.isdigit()]
+
+
+def _distance(left: str, right: str) -> int:
+    """Letters left out, added, changed or swapped with their neighbor; capitals count for nothing."""
+    left, right = left.lower(), right.lower()
+    if left == right:
+        return 1  # only the case differs, which is one edit
+    before: list[int] = []
+    row = list(range(len(right) + 1))
+    for line, letter in enumerate(left, start=1):
+        earlier, before, row = before, row, [line]
+        for column, other in enumerate(right, start=1):
+            best = min(row[-1] + 1, before[column] + 1, before[column - 1] + (letter != other))
+            if line > 1 and column > 1 and letter == right[column - 2] and left[line - 2] == other:
+                best = min(best, earlier[column - 2] + 1)
+            row.append(best)
+    return row[-1]
