@@ -149,11 +149,11 @@ def test_what_a_time_out_said_comes_in_front_of_the_next_reply(bot: Bot, make_st
         clock.wait(minutes=11)
         assert (await talk.silence("s1")) is not None
         result = await talk.take(message("m2", "printer offline"))
-        assert [part.text for part in result.reply.texts][0] == "Are you still there?"
+        assert result.reply.texts[0].text == "Are you still there?"
         assert len(result.reply.texts) == 2
         clock.wait(minutes=11)
         result = await talk.take(message("m3", "printer offline"))
-        assert [part.text for part in result.reply.texts][0] == "Are you still there?"
+        assert result.reply.texts[0].text == "Are you still there?"
         result = await talk.take(message("m4", "printer offline"))
         assert "Are you still there?" not in result.reply.text
         await store.close()

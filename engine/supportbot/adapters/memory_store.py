@@ -41,6 +41,8 @@ class MemoryStore:
         known = self.sessions_by_id.get(session.id)
         if known is not None and known.version != session.version - 1:
             raise Conflict(session.id)
+        if reply is not None and await self.reply(session.id, reply.key, reply.since) is not None:
+            raise Conflict(session.id)
         self.sessions_by_id[session.id] = session
         for item in (ended, record):
             if item is not None:

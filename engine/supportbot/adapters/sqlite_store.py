@@ -95,9 +95,12 @@ class SQLiteStore:
         row = _session_row(session)
         new = [item for item in (ended, record) if item is not None]
         rows = [_record_row(item) for item in new]
+        surely_new = self._memory.size > 0  # nobody else writes the file, and ``reply`` was asked before
         answer = None if reply is None else (session.id, reply.key, reply.at.timestamp(), reply.body)
 
         def work(connection: sqlite3.Connection) -> None:
+            if reply is not None and not surely_new and _answered(connection, session.id, reply):
+                raise Conflict(session.id)
             if connection.execute(_PUT_SESSION, row).rowcount == 0:
                 raise Conflict(session.id)
             for values in rows:
@@ -224,6 +227,12 @@ class SQLiteStore:
     async def close(self) -> None:
         """Write what was accepted, then close the file. The store cannot be used afterwards."""
         await self._worker.close()
+
+
+def _answered(connection: sqlite3.Connection, session_id: str, reply: StoredReply) -> bool:
+    """Whether another process has answered that message meanwhile."""
+    query = "SELECT 1 FROM replies WHERE session_id = ? AND key = ? AND at >= ?"
+    return connection.execute(query, (session_id, reply.key, reply.since.timestamp())).fetchone() is not None
 
 
 def _empty_log(connection: sqlite3.Connection) -> None:

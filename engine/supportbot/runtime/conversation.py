@@ -166,9 +166,8 @@ class Conversations:
     # --- inside ------------------------------------------------------------------------------
 
     async def _known(self, message: Message) -> bytes | None:
-        window = GUESS_WINDOW if message.id.startswith(GUESSED) else WINDOW
         await self.store.load(message.session_id)  # with it the store learns which replies there are
-        return await self.store.reply(message.session_id, message.id, self.clock.now() - window)
+        return await self.store.reply(message.session_id, message.id, self.clock.now() - _window(message))
 
     async def _turn(self, asked: _Asked) -> TurnResult:
         bot = self.bot
@@ -214,7 +213,7 @@ class Conversations:
             ("conclude", concluded - acted),
         )
         result = TurnResult(session, reply, decision, outcomes, record, stages, bot.revision)
-        body = None if asked.render is None else StoredReply(asked.message.id, asked.render(result), now)
+        body = None if asked.render is None else _stored(asked.message, asked.render(result), now)
         try:
             await self.store.commit(session, record, body, _ending(bot, opened, now))
         except Conflict as conflict:
@@ -232,6 +231,14 @@ class Conversations:
         session = replace(result.session, undelivered=(), version=result.session.version + 1)
         await self.store.commit(session, None)
         return replace(result, session=session)
+
+
+def _window(message: Message) -> timedelta:
+    return GUESS_WINDOW if message.id.startswith(GUESSED) else WINDOW
+
+
+def _stored(message: Message, body: bytes, now: datetime) -> StoredReply:
+    return StoredReply(message.id, body, now, now - _window(message))
 
 
 def _with_unheard(opened: Opened, reply: Reply) -> Reply:

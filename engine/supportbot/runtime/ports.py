@@ -97,11 +97,15 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class StoredReply:
-    """The body that answered a message, kept under the message's id so that a repeated delivery gets the same."""
+    """The body that answered a message, kept under the message's id so that a repeated delivery gets the same.
+
+    A reply under the same key that is not older than ``since`` makes the commit a Conflict.
+    """
 
     key: str
     body: bytes
     at: datetime
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
