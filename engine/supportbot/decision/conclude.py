@@ -129,11 +129,11 @@ def _after_model(draft: Draft, effect: CallModel, outcome: Outcome, notes: list[
     text, request = _split_request(outcome.text) if outcome.ok else ("", "")
     if not text and not request:
         notes.append(f"the model gave no answer: {outcome.error or 'empty'}")
-        draft.run(settings.unavailable)
+        draft.run(settings.spent if outcome.error == "spent" and settings.spent else settings.unavailable)
         return []
     steps = _requested(draft, request, notes) if request else None
     if not text and steps is None:
-        draft.run(settings.unavailable)
+        draft.run(settings.spent if outcome.error == "spent" and settings.spent else settings.unavailable)
         return []
     draft.run(settings.answered if steps is None else steps)
     return [_ModelText(text)] if text else []

@@ -13,8 +13,9 @@ from supportbot.decision.suggestions import understood
 from supportbot.decision.timeouts import elapse
 from supportbot.errors import StoreError
 from supportbot.model.bot import Bot
-from supportbot.model.decision import Conclusion, Decision, Outcome, Reply
+from supportbot.model.decision import CallModel, Conclusion, Decision, Outcome, Reply
 from supportbot.model.session import Message, Session, Turn
+from supportbot.runtime.budget import SpentModel, is_spent
 from supportbot.runtime.delivery import Delivery, owing, paid
 from supportbot.runtime.effects import run_effects
 from supportbot.runtime.locks import SessionLocks
@@ -192,7 +193,8 @@ class Conversations:
         decided = perf_counter()
         outcomes: tuple[Outcome, ...] = ()
         if decision is not None and decision.effects:
-            outcomes = await run_effects(bot, turn, decision, self.model, self.actions)
+            model = await self._affordable(bot, turn, decision)
+            outcomes = await run_effects(bot, turn, decision, model, self.actions)
         acted = perf_counter()
         conclusion = welcome(bot, turn) if decision is None else conclude(bot, turn, decision, outcomes)
         count = opened.session.asked + (decision is not None)
@@ -221,6 +223,12 @@ class Conversations:
                 raise StoreError(f"session {session.id!r} was changed while its actions ran") from conflict
             raise
         return replace(result, stages=(*stages, ("commit", perf_counter() - concluded)))
+
+    async def _affordable(self, bot: Bot, turn: Turn, decision: Decision) -> Model:
+        asks = any(isinstance(effect, CallModel) for effect in decision.effects)
+        if asks and self.model.configured and await is_spent(bot, self.store, turn.session.id, turn.now):
+            return SpentModel()
+        return self.model
 
     async def _pushed(self, result: TurnResult, delivery: Delivery | None) -> TurnResult:
         """A reply that nobody waits for any more, delivered when the channel can be written to; else it stays owed."""

@@ -19,7 +19,7 @@ from supportbot.runtime.prompts import build_prompt, without_marks
 log = logging.getLogger("supportbot.effects")
 
 _GRACE = 0.5  # seconds that an adapter may take beyond its own deadline before it is cut off
-_ERRORS = frozenset(("off", "timeout", "rate_limited", "failed", "empty"))
+_ERRORS = frozenset(("off", "timeout", "rate_limited", "failed", "empty", "paused", "busy", "spent"))
 
 Result = TypeVar("Result")
 
@@ -80,6 +80,7 @@ def _model_outcome(effect: CallModel, answer: ModelAnswer, elapsed: float) -> Ou
         model=answer.model,
         tokens_in=answer.tokens_in,
         tokens_out=answer.tokens_out,
+        cost=answer.cost,
     )
 
 
