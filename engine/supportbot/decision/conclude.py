@@ -33,6 +33,7 @@ from supportbot.model.session import Exchange, Message, Session, SlotValue, Turn
 REQUEST = "REQUEST:"  # a line of a model's answer that asks for a declared effect
 GREETING = "greeting"
 SILENCE = "timeout"
+ASIDE = "channel"  # the channel reported something
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +106,13 @@ def aside(bot: Bot, session: Session, steps: Sequence[Step], now: datetime) -> C
     """The reply to steps that no message asked for. Calls, questions to a model and hand-overs among them are left."""
     draft = Draft(bot, session, _no_message(session, now), now)
     draft.run(steps)
-    outputs = [output for output in draft.outputs if not isinstance(output, HandOver | NobodyThere)]
-    return silence(bot, draft.session, outputs, draft.triggers, now)
+    outputs: list[Output | _ModelText] = [
+        output for output in draft.outputs if not isinstance(output, HandOver | NobodyThere)
+    ]
+    reply, after = _reply(bot, draft.session, outputs, {}, now)
+    history = _longer(after, Exchange("", reply.text, ASIDE, now), bot.settings.limits.history)
+    after = replace(after, history=history, updated_at=now, version=session.version + 1)
+    return Conclusion(after, reply, tuple(draft.triggers))
 
 
 def _name_of(effect: Effect) -> str:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import perf_counter
 
-from supportbot.decision.conclude import conclude, reset, welcome
+from supportbot.decision.conclude import aside, conclude, reset, welcome
 from supportbot.decision.decide import decide
-from supportbot.decision.suggestions import understood
+from supportbot.decision.suggestions import meant, understood
 from supportbot.decision.timeouts import elapse
 from supportbot.errors import StoreError
-from supportbot.model.bot import Bot
+from supportbot.model.bot import Bot, Step
 from supportbot.model.decision import CallModel, Conclusion, Decision, Outcome, Reply
 from supportbot.model.session import Message, Session, Turn
 from supportbot.runtime.budget import SpentModel, is_spent
-from supportbot.runtime.delivery import Delivery, owing, paid
+from supportbot.runtime.delivery import Delivery, deliver, owing, paid
 from supportbot.runtime.effects import run_effects
 from supportbot.runtime.locks import SessionLocks
 from supportbot.runtime.opening import Opened, reopen
@@ -80,7 +80,7 @@ class Conversations:
         self._locks = SessionLocks()
 
     async def take(self, message: Message, request_id: str = "", delivery: Delivery | None = None) -> TurnResult:
-        """Answer a message. On return the turn is stored."""
+        """Answer a message. On return the turn is stored, and a reply that nobody waited for is pushed or owed."""
         async with self._locks.hold(message.session_id):
             return await self._turn(_Asked(message, request_id, False, delivery))
 
@@ -121,6 +121,23 @@ class Conversations:
                     raise
                 return Answer(known, None)
             return Answer(bodies[0], result)
+
+    async def aside(
+        self, message: Message, steps: Sequence[Step], request_id: str = "", delivery: Delivery | None = None
+    ) -> TurnResult:
+        """Do steps that no message asked for, e.g. when nobody took a conversation over. Nothing is handed over."""
+        bot = self.bot
+        async with self._locks.hold(message.session_id):
+            now = self.clock.now()
+            stored = await self.store.load(message.session_id)
+            opened = reopen(bot, stored, message.session_id, message.channel, now)
+            done = aside(bot, opened.session, steps, now)
+            reply = paid(_with_unheard(opened, done.reply), stored.undelivered if stored is not None else ())
+            session = replace(done.session, version=opened.version + 1, undelivered=(), person=False)
+            record = silence_record(bot, opened.session, session, now, reply.text, "")
+            await self.store.commit(owing(session, reply, delivery), record)
+            session = await deliver(self.store, session, reply, delivery)
+            return TurnResult(session, reply, None, (), record, (), bot.revision)
 
     async def silence(self, session_id: str, *, close: bool = False) -> TurnResult | None:
         """Let time-outs happen that are due now, and say what they say; None when nothing happens.
@@ -181,13 +198,16 @@ class Conversations:
                     raise
                 tries += 1
             else:
-                return await self._pushed(result, asked.delivery)
+                session = await deliver(self.store, result.session, result.reply, asked.delivery)
+                return replace(result, session=session)
 
     async def _once(self, bot: Bot, asked: _Asked) -> TurnResult:
         started, now = perf_counter(), self.clock.now()
         stored = await self.store.load(asked.message.session_id)
         loaded = perf_counter()
         opened = reopen(bot, stored, asked.message.session_id, asked.message.channel, now)
+        if stored is not None and not asked.greets and _asks_for_more(stored, asked.message):
+            return await self._hand_out(bot, opened, stored, asked)
         turn = Turn(opened.session, understood(opened.session, _fitted(bot, asked.message)), now)
         decision = None if asked.greets else decide(bot, turn)
         decided = perf_counter()
@@ -205,8 +225,6 @@ class Conversations:
         session = replace(
             conclusion.session, version=opened.version + 1, asked=count, person=standing.person, undelivered=()
         )
-        if asked.delivery is not None and not asked.delivery.settle():
-            session = owing(session, reply, asked.delivery)
         concluded = perf_counter()
         stages = (
             ("load", loaded - started),
@@ -217,7 +235,7 @@ class Conversations:
         result = TurnResult(session, reply, decision, outcomes, record, stages, bot.revision)
         body = None if asked.render is None else _stored(asked.message, asked.render(result), now)
         try:
-            await self.store.commit(session, record, body, _ending(bot, opened, now))
+            await self.store.commit(owing(session, reply, asked.delivery), record, body, _ending(bot, opened, now))
         except Conflict as conflict:
             if decision is not None and decision.effects:  # done once already: the turn must not be tried again
                 raise StoreError(f"session {session.id!r} was changed while its actions ran") from conflict
@@ -230,15 +248,21 @@ class Conversations:
             return SpentModel()
         return self.model
 
-    async def _pushed(self, result: TurnResult, delivery: Delivery | None) -> TurnResult:
-        """A reply that nobody waits for any more, delivered when the channel can be written to; else it stays owed."""
-        if delivery is None or not delivery.late or delivery.push is None:
-            return result
-        if not await delivery.push(result.session, result.reply):
-            return result
-        session = replace(result.session, undelivered=(), version=result.session.version + 1)
-        await self.store.commit(session, None)
-        return replace(result, session=session)
+    async def _hand_out(self, bot: Bot, opened: Opened, stored: Session, asked: _Asked) -> TurnResult:
+        """The visitor asks for the answer that is owed, and for nothing else: no rule is looked for."""
+        reply, now = paid(_with_unheard(opened, Reply(())), stored.undelivered), self.clock.now()
+        shown = reply.texts[-1].suggestions if reply.texts else ()
+        session = replace(opened.session, undelivered=(), offered=shown, updated_at=now, version=opened.version + 1)
+        result = TurnResult(session, reply, None, (), None, (), bot.revision)
+        body = None if asked.render is None else _stored(asked.message, asked.render(result), now)
+        await self.store.commit(owing(session, reply, asked.delivery), None, body)
+        return result
+
+
+def _asks_for_more(session: Session, message: Message) -> bool:
+    """Whether the visitor took the first suggestion of the text that was said instead of an answer."""
+    offered = session.offered if session.undelivered else ()
+    return bool(offered) and meant(message.text, offered) == offered[0]
 
 
 def _window(message: Message) -> timedelta:

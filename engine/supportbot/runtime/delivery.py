@@ -13,6 +13,7 @@ from typing import Protocol
 
 from supportbot.model.decision import Handing, Reply, Suggested
 from supportbot.model.session import Owed, Session
+from supportbot.runtime.ports import Store
 
 PushReply = Callable[[Session, Reply], Awaitable[bool]]
 
@@ -33,6 +34,7 @@ class Delivery:
     def __init__(self, push: PushReply | None = None) -> None:
         self.push = push
         self.late = False
+        self.stored_late = False  # the commit of the turn knew it
         self.offered: tuple[str, ...] = ()  # the suggestions that were shown instead of the reply
         self._settled = False
 
@@ -53,6 +55,7 @@ def owing(session: Session, reply: Reply, delivery: Delivery | None) -> Session:
     """The session as it is stored: with the reply on top of what is owed, when nobody waits for it any more."""
     if delivery is None or not delivery.late:
         return session
+    delivery.stored_late = True
     owed = tuple(Owed(part.text, part.suggestions, part.response) for part in reply.texts)
     if reply.handoff is not None:
         owed += (Owed("", handoff=True, department=reply.handoff.department),)
@@ -66,3 +69,21 @@ def paid(reply: Reply, owed: Sequence[Owed]) -> Reply:
     texts = tuple(Suggested(item.text, item.suggestions, item.response) for item in owed if item.text)
     handoff = next((Handing(item.department) for item in owed if item.handoff), None)
     return replace(reply, texts=(*texts, *reply.texts), handoff=reply.handoff or handoff)
+
+
+async def deliver(store: Store, session: Session, reply: Reply, delivery: Delivery | None) -> Session:
+    """After the commit, still inside the session's lock: nothing while the caller waits; else the reply is pushed.
+
+    ``session``: as committed, but without what is owed. Returns what the store now has. Raises StoreError.
+    The commit is part of what the caller waits for: a caller that left during it gets its reply as owed as well.
+    """
+    if delivery is None or delivery.settle():
+        return session
+    if not delivery.stored_late:
+        session = replace(session, version=session.version + 1)
+        await store.commit(owing(session, reply, delivery), None)
+    if delivery.push is None or not await delivery.push(session, reply):
+        return owing(session, reply, delivery)
+    session = replace(session, version=session.version + 1)
+    await store.commit(session, None)
+    return session

@@ -9,6 +9,7 @@ from typing import Any
 
 from supportbot.decision.conclude import conclude
 from supportbot.decision.decide import decide
+from supportbot.decision.suggestions import understood
 from supportbot.decision.timeouts import elapse
 from supportbot.diagnostics import Place, did_you_mean
 from supportbot.model.bot import Bot
@@ -110,7 +111,7 @@ def _wait(bot: Bot, session: Session, waited: float, now: datetime) -> Played:
 
 def _say(bot: Bot, session: Session, step: ScriptStep, now: datetime) -> Played:
     said = step.say or ""
-    message = Message(f"{_SESSION}-{session.turns + 1}", _SESSION, said, _CHANNEL, now)
+    message = understood(session, Message(f"{_SESSION}-{session.turns + 1}", _SESSION, said, _CHANNEL, now))
     turn = Turn(session, message, now)
     decision = decide(bot, turn)
     outcomes = tuple(_outcome(bot, effect, step.llm) for effect in decision.effects)
