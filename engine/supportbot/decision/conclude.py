@@ -139,7 +139,7 @@ def _after_model(draft: Draft, effect: CallModel, outcome: Outcome, notes: list[
         return []
     steps = _requested(draft, request, notes) if request else None
     if not text and steps is None:
-        draft.run(settings.spent if outcome.error == "spent" and settings.spent else settings.unavailable)
+        draft.run(settings.unavailable)
         return []
     draft.run(settings.answered if steps is None else steps)
     return [_ModelText(text)] if text else []
