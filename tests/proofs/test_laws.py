@@ -55,6 +55,8 @@ def test_a_rule_that_is_not_reported_wins_its_witness(few: list[Rule]) -> None:
     for handler in bot.handlers:
         if handler.id in never or handler is bot.fallback_handler or handler.when[0].block in cancelled:
             continue
+        if few[int(handler.id[1:])].is_bound:
+            continue  # what must stand at an end of the message may stay undecided
         won = [item.verdict for item in shadows.judged(handler, handler.when[0]) if isinstance(item.verdict, Won)]
         assert won
         for verdict in won:
@@ -97,7 +99,9 @@ def test_what_cancels_itself_never_holds(few: list[Rule]) -> None:
             assert not (pattern.id in found.hits and pattern.use.block in found.held)
             if finding.code == "self-cancelling":
                 assert pattern.use.block not in found.held
-    assert all(block in reported for block in range(len(bot.index.blocks)) if not _can_hold(bot, ground, block))
+    for block in bot.index.blocks:
+        free = not few[int(block.owner[1][1:])].is_bound
+        assert block.id in reported or not free or _can_hold(bot, ground, block.id)
 
 
 @settings(max_examples=30, deadline=None)

@@ -41,6 +41,11 @@ class Rule:
     none: tuple[str, ...]
     priority: int
     states: tuple[str, ...]
+    max_words: int = 0
+
+    @property
+    def is_bound(self) -> bool:
+        return self.max_words > 0 or any("@" in phrase for phrase in (*self.any, *self.all, *self.none))
 
 
 def phrases() -> st.SearchStrategy[str]:
@@ -48,7 +53,14 @@ def phrases() -> st.SearchStrategy[str]:
     pair = st.tuples(one, st.sampled_from(("", "* ", "[barn] ")), one).map(
         lambda parts: f"{parts[0]} {parts[1]}{parts[2]}"
     )
-    return st.one_of(one, pair)
+    bound = st.tuples(one, st.sampled_from(("@start", "@end", "@whole"))).map("".join)
+    return st.one_of(one, pair, one, pair, bound)
+
+
+def written(phrase: str) -> str:
+    """A phrase as YAML has it; ``foo@start`` must stand at the start of the message."""
+    text, _, at = phrase.partition("@")
+    return f'{{phrase: "{text}", at: {at}}}' if at else f'"{text}"'
 
 
 def rules() -> st.SearchStrategy[Rule]:
@@ -60,6 +72,7 @@ def rules() -> st.SearchStrategy[Rule]:
         none=st.one_of(st.just(()), few),
         priority=st.sampled_from((1, 2, 3)),
         states=st.sampled_from(((), ("one",), ("two",))),
+        max_words=st.sampled_from((0, 0, 0, 0, 2)),
     )
     return made.filter(lambda rule: bool(rule.any or rule.all))
 
@@ -72,9 +85,10 @@ def handlers(few: Sequence[Rule], leave_out: tuple[int, str] | None = None, swap
     lines = ["handlers:"]
     for number in order:
         rule = few[number]
-        left = tuple(phrase for phrase in rule.any if (number, phrase) != leave_out)
+        left = tuple(phrase for phrase in rule.any if (number, phrase.partition("@")[0]) != leave_out)
         parts = {"any": left, "all": rule.all, "none": rule.none}
-        message = ", ".join(f"{role}: {list(texts)!r}" for role, texts in parts.items() if texts)
+        message = ", ".join(f"{role}: [{', '.join(map(written, texts))}]" for role, texts in parts.items() if texts)
+        message += f", max_words: {rule.max_words}" if rule.max_words else ""
         state = f"state: [{', '.join(rule.states)}], " if rule.states else ""
         lines.append(
             f"  - {{id: h{number}, priority: {rule.priority}, when: {{{state}message: {{{message}}}}}, do: [{{reply: r}}]}}"

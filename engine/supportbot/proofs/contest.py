@@ -75,12 +75,18 @@ class Contest:
         self.rule = rule
         self.when = when
         self.spent = 0
+        block = self.bot.index.blocks[when.block] if when.block is not None else None
+        patterns = ground.patterns(block.id) if block is not None else []
+        self.anchored = any(pattern.anchor for pattern in patterns)
+        self.max_words = block.max_words if block is not None else 0
 
     def judge(self, text: str) -> Verdict:
         """Whether the rule can win a message that holds this text."""
         self.apart = FRESH
+        if self.bot.index.anchors and not self.anchored and not self.max_words:
+            text = f"{FRESH} {text} {FRESH}"  # what must begin or end a message is not found in this one
         verdict = self._judge(text)
-        if isinstance(verdict, Lost) and self.ground.texts.apart != FRESH:
+        if isinstance(verdict, Lost) and self.ground.texts.apart != FRESH and not self.max_words:
             self.apart = self.ground.texts.apart  # long messages are slow to match, and seldom change anything
             self.spent = 0
             verdict = self._judge(text)
@@ -149,7 +155,6 @@ class Contest:
 
     def _exceptions(self, winner: Rule, text: str) -> Iterator[tuple[str | None, bool]]:
         """Longer or other messages that the winner may not take; false when they are not all there are."""
-        apart = f" {self.apart} "
         held = self.ground.found(text).held
         for pattern in self._nones(winner, held):
             if pattern.regex:
@@ -158,7 +163,12 @@ class Contest:
             wordings = self.ground.texts.wordings(pattern.id)
             yield None, wordings.all
             for exception in wordings.texts:
-                yield text + apart + exception, True
+                yield from ((longer, True) for longer in self._with(text, exception, pattern.anchor))
+        longest = max(
+            (self.bot.index.blocks[number].max_words for number in held if self._owner(number) is winner), default=0
+        )
+        if longest:
+            yield f"{text} {' '.join([FRESH] * (longest + 1 - text.count(' ')))}", True
         hits = [hit for number in held if self._owner(number) is winner for hit in held[number].hits]
         if any(self.bot.index.patterns[hit.pattern].regex for hit in hits):
             yield f"{FRESH} {text} {FRESH}", False
@@ -167,6 +177,16 @@ class Contest:
         if isinstance(winner, Guide) and isinstance(self.rule, Guide) and not self._outranks(winner, self.rule):
             for evidence in self._evidence(self.rule):
                 yield f"{text} {FRESH} {evidence}", False
+
+    def _with(self, text: str, exception: str, anchor: str | None) -> Iterator[str]:
+        """A message with an exception where it counts and, if it may stand anywhere, brings nothing else up."""
+        last = f" {FRESH}" if self.bot.index.anchors and not self.max_words else ""
+        if anchor is None:
+            yield f"{text} {self.apart} {exception}{last}"
+        if anchor == "end" or (self.anchored and last):
+            yield f"{text} {self.apart} {exception}"
+        if anchor == "start" or self.anchored:
+            yield f"{exception} {self.apart} {text}"
 
     def _elsewhere(self, winner: Rule, world: World) -> Iterator[World]:
         """Conversations about what the winner does not ask for."""
@@ -209,6 +229,8 @@ class Contest:
             return False
         if isinstance(self.rule, Guide) and self.rule.do:
             return False
+        if self.anchored or self.max_words:
+            return False
         held = [found.held[number] for number in found.held if self._owner(number) is winner]
         return not any(hit.captures for each in held for hit in each.hits)
 
@@ -224,6 +246,8 @@ class Contest:
         found = self.ground.found(text)
         if self.bot.index.blocks[self.when.block].positive:
             return self.when.block in found.held
+        if not self.bot.index.blocks[self.when.block].takes(found.tokens):
+            return False
         return all(self.bot.index.patterns[number].use.block != self.when.block for number in found.hits)
 
     # --- conditions -----------------------------------------------------------------------

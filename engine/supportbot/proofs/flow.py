@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from supportbot.diagnostics import Diagnostic, did_you_mean, error, warning
 from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, StartGuide, Step
+from supportbot.proofs.steps import steps_in
 from supportbot.proofs.texts import Rule, rules_of
 
 Edges = Mapping[str, Mapping[str, str]]  # state -> next state -> what leads there
@@ -19,6 +20,7 @@ def find_traps(bot: Bot) -> list[Diagnostic]:
 class _Flow:
     def __init__(self, bot: Bot) -> None:
         self.bot = bot
+        self.settled = tuple(steps_in(bot.settings))
         self.edges: dict[str, dict[str, str]] = {state: {} for state in bot.graph.states}
         for state in bot.graph.states:
             for label, steps in self._steps_in(state):
@@ -32,14 +34,13 @@ class _Flow:
         for rule in rules_of(bot):
             if any(not when.states or state in when.states for when in rule.when) or not rule.when:
                 yield rule.id, self._steps_of(rule)
-        yield "guides.exhausted", bot.settings.guides.exhausted
-        yield "llm", (*bot.settings.llm.answered, *bot.settings.llm.unavailable)
-        for name, steps in bot.settings.llm.requests.items():
-            yield f"llm.{name}", steps
+        for steps in self.settled:
+            yield "supportbot.yaml", steps
         for form in bot.forms.values():
             yield f"form.{form.id}", (*form.done, *form.cancelled, *form.gave_up)
         for action in bot.actions.values():
-            yield action.id, (*action.on_success, *action.on_failure, *action.when_off)
+            for steps in steps_in(action):
+                yield action.id, steps
         for timeout in bot.graph.states[state].timeouts:
             yield "a time-out", timeout.do
 

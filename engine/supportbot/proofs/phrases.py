@@ -50,11 +50,11 @@ class Phrases:
                         yield from self._tied(block, pattern)
 
     def _repeated(self, patterns: list[Pattern]) -> Iterator[tuple[Pattern, Diagnostic]]:
-        seen: dict[tuple[str, object, bool], Pattern] = {}
+        seen: dict[tuple[object, ...], Pattern] = {}
         for pattern in patterns:
             wordings = self.ground.texts.wordings(pattern.id)
             said = wordings.texts if wordings.all and not pattern.regex else pattern.source
-            first = seen.setdefault((pattern.use.role, said, pattern.exact), pattern)
+            first = seen.setdefault((pattern.use.role, said, pattern.exact, pattern.anchor), pattern)
             if first is pattern:
                 continue
             also = "" if first.source == pattern.source else f", as '{first.source}'"
@@ -129,7 +129,7 @@ class Phrases:
     def _none_in(self, block: Block, found: Found) -> Pattern | None:
         for number in found.hits:
             pattern = self.bot.index.patterns[number]
-            if pattern.use.block == block.id and pattern.use.role == "none" and not pattern.exact:
+            if pattern.use.block == block.id and pattern.use.role == "none" and not (pattern.exact or pattern.anchor):
                 return pattern
         return None
 
@@ -164,6 +164,8 @@ class Phrases:
     def _takes(self, block: Block, found: Found, number: int, pattern: Pattern) -> bool:
         other = self.bot.index.patterns[number]
         if number == pattern.id or other.use.block != block.id or other.use.role != "any" or other.regex:
+            return False
+        if other.anchor not in (None, pattern.anchor):
             return False
         own, theirs = found.hits.get(pattern.id), found.hits.get(number)
         if own is None or theirs is None or own.captures or theirs.captures or other.exact > pattern.exact:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from supportbot.diagnostics import Diagnostic, in_order
 from supportbot.model.bot import Bot
+from supportbot.proofs.closeness import find_close_words
 from supportbot.proofs.conditions import find_constant_conditions, find_form_traps
 from supportbot.proofs.flow import find_traps
 from supportbot.proofs.ground import Ground
+from supportbot.proofs.idle import find_idle_parts
 from supportbot.proofs.phrases import find_idle_phrases
+from supportbot.proofs.regexes import find_odd_regexes
 from supportbot.proofs.shadows import find_shadows
+from supportbot.proofs.wordings import find_odd_wordings
 
 
 def prove(bot: Bot) -> tuple[Diagnostic, ...]:
@@ -21,6 +25,10 @@ def _all(bot: Bot) -> list[Diagnostic]:
     return [
         *(finding.diagnostic for finding in find_shadows(ground)),
         *find_idle_phrases(ground),
+        *find_odd_regexes(ground),
+        *find_close_words(ground),
+        *find_odd_wordings(bot),
+        *find_idle_parts(bot),
         *find_traps(bot),
         *find_constant_conditions(bot),
         *find_form_traps(bot),

@@ -104,7 +104,8 @@ class Shadows:
             lost = lost or verdict
             lost = replace(lost, proved=lost.proved and verdict.proved)
         if lost is None:
-            return Judged(when, pattern, None if texts else Unknown(), "")
+            special = not texts or contest.anchored or contest.max_words
+            return Judged(when, pattern, Unknown() if special else None, "")
         return Judged(when, pattern, replace(lost, proved=lost.proved and complete), lost.witness.text)
 
     def _is_simple(self, when: When, block: int) -> bool:
