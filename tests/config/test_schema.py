@@ -49,7 +49,17 @@ llm:
   answered: [{{trigger: answer}}]
   unavailable: []
   requests: {{person: {STEPS}}}
-server: {{store: data/sessions.db}}
+  calls: 4
+  price: {{input: 0.15, output: 0.6}}
+  budget: {{session_tokens: 1, day_tokens: 1, session_cost: 0.5, day_cost: 5, spent: {STEPS}}}
+server:
+  store: data/sessions.db
+  retention: 30d
+  turns: 100
+  connections: 100
+  rates: {{session: {{per_minute: 60, burst: 10}}, address: {{per_minute: 60, burst: 10}}}}
+alerts: {{webhook: "${{ALERTS:-}}", threshold: 3, window: 5m, cooldown: 15m, body: {{text: "{{{{ alert.text }}}}"}}}}
+statistics: {{person: [a], resolved: [b]}}
 region: GB
 channels:
   salesiq:

@@ -13,6 +13,7 @@ from supportbot.compiler.channels import compile_salesiq
 from supportbot.compiler.context import Context
 from supportbot.compiler.graph import duration
 from supportbot.compiler.nodes import flag, maps, named, number, section, text, texts, value_place, whole
+from supportbot.compiler.operations import compile_operations
 from supportbot.compiler.quantities import day, span
 from supportbot.compiler.steps import compile_steps
 from supportbot.compiler.templates import PROMPT_EXTRAS
@@ -58,6 +59,7 @@ def compile_settings(node: YamlMap, prompts: Mapping[str, str], context: Context
         llm=_model(section(node, "llm"), prompts, context),
         invariants=tuple(_invariants(node)),
         server=MappingProxyType(dict(section(node, "server") or {})),
+        operations=compile_operations(node, context),
         region=text(node, "region"),
         salesiq=salesiq,
         handover_failed=handover_failed,
@@ -180,6 +182,7 @@ def _model(node: YamlMap | None, prompts: Mapping[str, str], context: Context) -
         answered=compile_steps(found, "answered", context),
         unavailable=compile_steps(found, "unavailable", context),
         requests=MappingProxyType(_requests(section(found, "requests"), context)),
+        spent=compile_steps(section(found, "budget"), "spent", context),
     )
 
 
