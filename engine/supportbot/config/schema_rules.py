@@ -3,7 +3,9 @@
 The files are plain draft-07, so that every editor can use them. They keep to a small part of it: type, properties,
 required, additionalProperties, propertyNames, items, enum, lengths, bounds, pattern, ``$ref`` into definitions, and
 ``allOf`` with a single ``$ref`` (which lets a use have a title of its own). ``patternErrorMessage`` is an extension
-that editors know; it says in words what a pattern wants.
+that editors know; it says in words what a pattern wants. Keywords that begin with ``x-`` say where ids stand, for
+schemas that hold a bot's own ids (config/own_schemas.py): ``x-id-of`` a text that is an id of that kind (``x-or`` lists
+what else it may be), ``x-keys-of`` a mapping whose keys are, ``x-phrase`` a text that may name lists.
 """
 
 from __future__ import annotations
@@ -21,7 +23,10 @@ _CHECKED = {
     *("type", "enum", "properties", "required", "additionalProperties", "propertyNames", "items"),
     *("minLength", "minItems", "minProperties", "maxProperties", "minimum", "maximum", "pattern"),
 }
-_FOR_EDITORS = {"$schema", "title", "description", "examples", "default", "definitions", "patternErrorMessage"}
+_FOR_EDITORS = {
+    *("$schema", "$comment", "title", "description", "examples", "default", "definitions"),
+    *("patternErrorMessage", "enumDescriptions", "x-id-of", "x-or", "x-keys-of", "x-phrase"),
+}
 _KEYWORDS = _CHECKED | _FOR_EDITORS
 
 
