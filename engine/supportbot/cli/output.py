@@ -14,6 +14,7 @@ from supportbot.diagnostics import SEVERITIES, Diagnostic, Place, Severity
 
 GITHUB_LIMIT = 10  # GitHub shows ten annotations of a kind for a step and drops the others without a word
 _GITHUB_KINDS: Mapping[Severity, str] = {"error": "error", "warning": "warning", "info": "notice"}
+_SECRETS = frozenset({"inline-secret", "secret-in-file"})  # their lines are not printed
 _WIDEST_SOURCE = 160  # columns of a source line that are shown when no terminal says how many fit
 
 
@@ -45,7 +46,7 @@ def _finding(item: Diagnostic, root: Path | None, paint: Paint) -> list[str]:
     lines = [
         f"{paint.strong(_where(item.place, root))}: "
         f"{paint.severity(item.severity)} {paint.faint(f'[{item.code}]')} {safe(item.message)}",
-        *_excerpt(item.place, item.severity, root, paint),
+        *(() if item.code in _SECRETS else _excerpt(item.place, item.severity, root, paint)),
     ]
     if item.hint:
         hint = safe(item.hint, lines=True).replace("\n", "\n        ")

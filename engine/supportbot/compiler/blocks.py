@@ -20,7 +20,7 @@ from supportbot.compiler.patterns import (
 )
 from supportbot.compiler.trie import MAX_EXPANSIONS, TooManyOptions, TrieBuilder, Typos, deletions
 from supportbot.config.yaml_reader import YamlList, YamlMap, locate
-from supportbot.diagnostics import Diagnostic, Place, did_you_mean, error
+from supportbot.diagnostics import Diagnostic, Place, Related, did_you_mean, error, warning
 from supportbot.model.index import Anchor, Block, Index, Pattern, Role, Use
 
 __all__ = ["IndexBuilder", "Typos"]
@@ -35,6 +35,7 @@ class IndexBuilder:
     def __init__(self, typos: Typos) -> None:
         self.diagnostics: list[Diagnostic] = []
         self.captured: dict[str, str] = {}
+        self.captures: dict[str, dict[str, Place]] = {}  # slot -> type -> the first phrase that captures it so
         self.used_lists: set[str] = set()
         self.list_places: dict[str, Place] = {}
         self._typos = typos
@@ -53,7 +54,11 @@ class IndexBuilder:
         for name, phrases in lists.items():
             self.list_places[name] = places.get(name, Place("rules/lists.yaml"))
             if isinstance(phrases, list):
+                first: dict[str, Place] = {}
                 for text, place in _texts(phrases):
+                    before = first.setdefault(" ".join(text.lower().split()), place)
+                    if before is not place:
+                        self.diagnostics.append(_repeated(name, text, place, before))
                     self._add_list_phrase(name, text, place, source)
 
     def _add_list_phrase(self, name: str, text: str, place: Place, source: str) -> None:
@@ -119,7 +124,7 @@ class IndexBuilder:
             return False
         for element in walk(elements):
             if isinstance(element, Capture):
-                self.captured[element.slot] = element.type
+                self._capture(element.slot, element.type, pattern.place)
         if pattern.anchor in ("start", "whole") and isinstance(elements[0], Gap):
             hint = "leave the '*' out, or write at: end"
             self._mistake(
@@ -157,10 +162,14 @@ class IndexBuilder:
             )
             return False
         for name in compiled.groupindex:
-            self.captured[name] = "text"
+            self._capture(name, "text", pattern.place)
         self._patterns.append(pattern)
         self._regexes.append((pattern.id, pattern.source))
         return True
+
+    def _capture(self, slot: str, type_: str, place: Place) -> None:
+        self.captured[slot] = type_
+        self.captures.setdefault(slot, {}).setdefault(type_, place)
 
     # --- checks ---------------------------------------------------------------------------
 
@@ -239,6 +248,17 @@ class IndexBuilder:
 def _anchor(options: Mapping[str, Any]) -> Anchor | None:
     asked = options.get("at")
     return next((anchor for anchor in get_args(Anchor) if anchor == asked), None)
+
+
+def _repeated(name: str, text: str, place: Place, first: Place) -> Diagnostic:
+    related = Related(first, "it stands here first")
+    return warning(
+        "repeated-phrase",
+        place,
+        f"the phrase '{text}' stands in the list '{name}' twice",
+        "remove one of them",
+        related,
+    )
 
 
 def _items(items: Sequence[Any]) -> list[tuple[Any, Place]]:

@@ -40,6 +40,10 @@ def together(earlier: Sequence[Diagnostic], context: Context) -> Iterator[Diagno
         shape_only = item.code == "not-allowed" and at in places
         if not shape_only and not (no_initial and item.code == "missing-key" and "'initial'" in item.message):
             yield item
-    yield from (item for item in own if item.code != "no-initial" or not misspelt)
+    secret = {(item.place.file, item.place.line) for item in earlier if item.code == "inline-secret"}
+    for item in own:
+        named = item.code == "secret-in-file" and (item.place.file, item.place.line) in secret
+        if not named and (item.code != "no-initial" or not misspelt):
+            yield item
     lists_lost = "list" in context.refs.lost
     yield from (item for item in context.builder.diagnostics if item.code != "unknown-list" or not lists_lost)

@@ -23,6 +23,7 @@ from supportbot.compiler.forms import compile_forms, compile_words, define_forms
 from supportbot.compiler.graph import compile_graph, define_graph
 from supportbot.compiler.handlers import asks_model, compile_handlers, define_handlers
 from supportbot.compiler.nodes import named, section, text
+from supportbot.compiler.overall import check_guide_steps, check_prompts, check_slot_types
 from supportbot.compiler.responses import compile_responses, define_responses
 from supportbot.compiler.settings import compile_settings, languages_of, typos_of
 from supportbot.compiler.triggers import Firing
@@ -125,6 +126,9 @@ def _parts(documents: _Documents, settings_node: YamlMap, files: BotFiles, conte
     words = compile_words(documents("forms"), context)
     connections = compile_connections(documents("actions"), context)
     actions = compile_actions(documents("actions"), context)
+    check_guide_steps(documents("category"), settings.limits.attempts, context)
+    check_slot_types(forms, context)
+    check_prompts(files.prompts, settings_node, documents("category"), context)
     context.check_templates()
     index = context.builder.build()
     context.refs.used["list"] = context.builder.used_lists

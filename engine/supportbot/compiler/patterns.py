@@ -118,7 +118,7 @@ class _Parser:
         run.clear()
         words = tokens(last)
         if len(words) != 1:
-            raise PhraseError(self.at, 1, f"'{last}*' is not one word", "write the beginning of one word before '*'")
+            raise _not_a_beginning(self.at, last, words)
         if len(words[0]) < 2:
             raise PhraseError(self.at - 1, 2, f"'{last}*' would match almost any word", "write at least two letters")
         self.at += 1
@@ -197,6 +197,15 @@ class _Parser:
             if end == closer:
                 self.depth -= 1
                 return Group(tuple(alternatives), opener == "[")
+
+
+def _not_a_beginning(at: int, last: str, words: Sequence[str]) -> PhraseError:
+    if len(words) > 1 and last.isalnum():  # its, cant, im: read as two words
+        read = " ".join(words)
+        return PhraseError(
+            at, 1, f"'{last}' is read as '{read}', so no word begins so", "write the words that you mean"
+        )
+    return PhraseError(at, 1, f"'{last}*' is not one word", "write the beginning of one word before '*'")
 
 
 def walk(elements: Sequence[Element]) -> list[Element]:

@@ -12,6 +12,7 @@ from typing import Literal
 
 from supportbot.config import schema
 from supportbot.config.disk import Disk, shown
+from supportbot.config.secrets import inline_secrets
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.config.yaml_reader import decode, read_yaml
 from supportbot.diagnostics import Diagnostic, Place, did_you_mean, error, in_order, warning
@@ -115,6 +116,8 @@ class _Reading:
         if content is None:
             return
         file = shown(name)
+        source = decode(content, file)[0] or ""
+        self.found += inline_secrets(source, file)
         data, findings = read_yaml(content, file)
         self.found += findings
         if data is None:
@@ -123,7 +126,7 @@ class _Reading:
             return
         self.found += _new(schema.check(kind, data, file), findings)
         if isinstance(data, YamlMap):
-            self.documents.append(Document(kind, file, data, decode(content, file)[0] or ""))
+            self.documents.append(Document(kind, file, data, source))
 
     def folder(self, folder: str, kind: Kind) -> None:
         """All files of a folder whose names end with .yaml, sorted by name."""
@@ -170,6 +173,7 @@ class _Reading:
         text, findings = decode(content, shown(name))
         self.found += findings
         if text is not None:
+            self.found += inline_secrets(text, shown(name))
             self.prompts[shown(name).removeprefix("prompts/")] = text
 
     def _content(self, name: str) -> bytes | None:

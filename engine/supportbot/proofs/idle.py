@@ -50,6 +50,6 @@ def _after_the_end(bot: Bot) -> Iterator[Diagnostic]:
             yield error(
                 "rule-after-end",
                 rule.place,
-                f"'{rule.id}' can never answer: it asks for the state {names}, which is final: the conversation is over",
+                f"'{rule.id}' can never answer: it asks for the state {names}, which is final, so nobody talks on",
                 "ask for another state, or take `final: true` off this one",
             )
