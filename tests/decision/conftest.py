@@ -123,7 +123,7 @@ def index_of(*blocks: Any, lists: Mapping[str, list[str]] | None = None, typos: 
     for number, block in enumerate(blocks):
         builder.add_block(block, NOWHERE, ("handler", f"h{number}"), 0, "")
     index = builder.build()
-    assert builder.diagnostics == []
+    assert [finding for finding in builder.diagnostics if finding.severity == "error"] == []
     return index
 
 

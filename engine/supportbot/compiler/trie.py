@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from supportbot.compiler.patterns import Beginning, Capture, Element, Gap, Group, ListName, Word
@@ -62,8 +62,6 @@ class TrieBuilder:
             node.patterns = tuple(dict.fromkeys(patterns))
         for node, symbols in self._symbol_ends.items():
             node.symbols = tuple(dict.fromkeys(symbols))
-        for node in _nodes(self.root):
-            node.plain = not (node.patterns or node.symbols or node.gap or node.captures)
         return self.root
 
     def vocabulary(self) -> dict[str, tuple[Symbol, ...]]:
@@ -168,17 +166,6 @@ class TrieBuilder:
             following = self._captures[key] = Node()
             node.captures = (*node.captures, (capture.slot, capture.type, following))
         return self._captures[key]
-
-
-def _nodes(root: Node) -> Iterator[Node]:
-    waiting = [root]
-    while waiting:
-        node = waiting.pop()
-        yield node
-        waiting.extend(node.edges.values())
-        waiting.extend(following for _, _, following in node.captures)
-        if node.gap is not None:
-            waiting.append(node.gap)
 
 
 def _must_be_spelled_out(path: Path) -> bool:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TypeVar
 
 import re2
 
 from supportbot.decision.entities import Reading, read_values
 from supportbot.decision.typos import correct
 from supportbot.model.decision import Hit
-from supportbot.model.index import Anchor, Index, Node, Symbol
+from supportbot.model.index import Anchor, Index, Met, Node, Symbol
 from supportbot.model.session import SlotValue
 from supportbot.model.text import folded, tokens
 
 GAP_WORDS = 3
 TEXT_WORDS = 12  # the most a {slot:text} takes
-STRANGERS = 20_000  # unknown words that are remembered
-STRANGER_LETTERS = 32
+MEMO_WORDS = 20_000  # words that are remembered
+MEMO_LETTERS = 32
 MANY_STEPS = 500  # of one start position, before steps are compared to be taken once
 
 Captures = tuple[tuple[str, SlotValue], ...]
+Step = tuple[Node, int, int, Captures]  # a node, the position after it, words matched, values taken
+Then = TypeVar("Then")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Found:
 def find(index: Index, text: str, reading: Reading) -> Found:
     """Match every pattern of the bot against a text."""
     words = tokens(text)
-    rows, corrections = _symbols(index, words)
+    rows, corrections = _met(index, words)
     search = _Search(index, words, rows, corrections, text, reading)
     search.run()
     if index.regexes:
@@ -54,34 +58,49 @@ def find(index: Index, text: str, reading: Reading) -> Found:
     return Found(text, words, corrections, search.best, _held(index, search.best, words))
 
 
-def _symbols(index: Index, words: tuple[str, ...]) -> tuple[list[tuple[Symbol, ...]], dict[int, str]]:
-    """Per position, the symbols of its one word; and the words that were taken for others."""
-    known, strangers = index.vocabulary, index.strangers
+def _met(index: Index, words: tuple[str, ...]) -> tuple[list[Met], dict[int, str]]:
+    """What each word can be; and the words that were taken for others."""
+    memo = index.met
     corrections: dict[int, str] = {}
-    rows: list[tuple[Symbol, ...]] = []
+    rows: list[Met] = []
     for at, word in enumerate(words):
-        found = known.get(word)
-        if found is None:
-            found, corrected = strangers.get(word) or _stranger(index, word)
-            if corrected is not None:
-                corrections[at] = corrected
-        rows.append(found)
+        met = memo.get(word) or _meet(index, word)
+        if met.corrected is not None:
+            corrections[at] = met.corrected
+        rows.append(met)
     return rows, corrections
 
 
-def _stranger(index: Index, word: str) -> tuple[tuple[Symbol, ...], str | None]:
-    """The symbols of a word that no rule knows, and the known word it stands for."""
+def _meet(index: Index, word: str) -> Met:
     corrected = None
-    found = _beginnings(index, word)
-    if not found and index.deletions:
+    direct = index.vocabulary.get(word) or _beginnings(index, word)
+    if not direct and index.deletions:
         corrected = correct(index, word)
-        if corrected is not None:
-            found = index.vocabulary[corrected]
-    if len(word) <= STRANGER_LETTERS:
-        if len(index.strangers) >= STRANGERS:
-            index.strangers.clear()
-        index.strangers[word] = (found, corrected)
-    return found, corrected
+        direct = index.vocabulary[corrected] if corrected is not None else ()
+    met = _reading(index, direct, corrected)
+    if len(word) <= MEMO_LETTERS:
+        if len(index.met) >= MEMO_WORDS:
+            index.met.clear()
+        index.met[word] = met
+    return met
+
+
+def _reading(index: Index, direct: tuple[Symbol, ...], corrected: str | None) -> Met:
+    """Close the symbols of one word over lists of single words, and look one step ahead."""
+    edges = index.root.edges
+    symbols = list(dict.fromkeys(direct))
+    starts: list[Node] = []
+    onward: dict[Symbol, tuple[Node, ...]] = {}
+    for symbol in symbols:  # grows
+        node = edges.get(symbol)
+        if node is None:
+            continue
+        symbols.extend(found for found in node.symbols if found not in symbols)
+        if node.patterns or node.gap is not None or node.captures:
+            starts.append(node)
+        for following, then in node.edges.items():
+            onward[following] = (*onward.get(following, ()), then)
+    return Met(tuple(symbols), frozenset(symbols), tuple(starts), onward, corrected)
 
 
 def _beginnings(index: Index, word: str) -> tuple[Symbol, ...]:
@@ -95,6 +114,16 @@ def _beginnings(index: Index, word: str) -> tuple[Symbol, ...]:
     return found
 
 
+def _shared(edges: Mapping[Symbol, Then], met: Met) -> list[Then]:
+    """Where the edges lead for any symbol of a word, looking through the shorter of the two."""
+    if not edges:
+        return []
+    if len(edges) < len(met.symbols):
+        known = met.known
+        return [then for symbol, then in edges.items() if symbol in known]
+    return [edges[symbol] for symbol in met.symbols if symbol in edges]
+
+
 class _Search:
     """One walk. Positions go from right to left, so that what a list may take later is known."""
 
@@ -104,14 +133,14 @@ class _Search:
         self,
         index: Index,
         words: tuple[str, ...],
-        rows: list[tuple[Symbol, ...]],
+        rows: list[Met],
         corrections: dict[int, str],
         text: str,
         reading: Reading,
     ) -> None:
         self.index = index
         self.words = words
-        self.rows = rows  # symbols of the single word at a position
+        self.rows = rows  # what the single word at a position can be
         self.lists: list[list[tuple[int, int]]] = [[] for _ in words]  # lists found there, with the position after
         self.reach: list[dict[Symbol, list[int]]] = [{} for _ in words]  # the same by list: few nodes ask for many
         self.corrections = corrections
@@ -122,36 +151,53 @@ class _Search:
 
     def run(self) -> None:
         root = self.index.root
-        edges = root.edges
-        rows, lists = self.rows, self.lists
-        for start in range(len(rows) - 1, -1, -1):
-            after = start + 1
-            for symbol in rows[start]:
-                node = edges.get(symbol)
-                if node is not None and not (node.plain and self._stuck(node, after)):
-                    self._follow(node, start, after)
-            for found, end in lists[start]:  # grows while lists are found that begin here
-                node = edges.get(found)
-                if node is not None and not (node.plain and self._stuck(node, end)):
-                    self._follow(node, start, end)
-            if root.captures:
-                for node, end, captures in self._captured(root, start, ()):
-                    self._follow(node, start, end, captures)
-
-    def _stuck(self, node: Node, at: int) -> bool:
-        """Whether a plain node has no edge for what comes next: most walks end after one word."""
-        if at == len(self.rows):
-            return True
-        edges = node.edges
-        for symbol in self.rows[at]:
-            if symbol in edges:
-                return False
-        return edges.keys().isdisjoint(self.reach[at])
-
-    def _follow(self, node: Node, start: int, end: int, captures: Captures = ()) -> None:
-        count = len(self.words)
         rows, lists, reach = self.rows, self.lists, self.reach
-        stack: list[tuple[Node, int, int, Captures]] = [(node, end, end - start, captures)]
+        last = len(rows) - 1
+        for start in range(last, -1, -1):
+            met = rows[start]
+            for node in met.starts:
+                self._end_at(node, start, start + 1)
+            if start < last and met.onward:
+                after = start + 1  # most walks end here: nothing goes on with the next word
+                if reach[after] or not met.onward.keys().isdisjoint(rows[after].symbols):
+                    self._follow(self._onward(met.onward, after, start), start)
+            for found, end in lists[start]:  # grows while lists are found that begin here
+                then = root.edges.get(found)
+                if then is not None:
+                    self._follow([(then, end, end - start, ())], start)
+            if root.captures:
+                self._follow(
+                    [(node, end, end - start, taken) for node, end, taken in self._captured(root, start, ())], start
+                )
+
+    def _end_at(self, node: Node, start: int, end: int) -> None:
+        """A node after one word: its lists are known already (see Met), what else it has is not."""
+        for pattern in node.patterns:
+            self._keep(pattern, start, end, 1, ())
+        if end < len(self.rows) and (node.gap is not None or node.captures):
+            self._follow(self._beyond(node, end, 1, ()), start)
+
+    def _onward(self, edges: Mapping[Symbol, tuple[Node, ...]], at: int, start: int) -> list[Step]:
+        """The steps that take two words, or a word and a list."""
+        steps: list[Step] = [(node, at + 1, 2, ()) for nodes in _shared(edges, self.rows[at]) for node in nodes]
+        for symbol, ends in self.reach[at].items():
+            for node in edges.get(symbol, ()):
+                steps.extend((node, end, end - start, ()) for end in ends)
+        return steps
+
+    def _beyond(self, node: Node, at: int, matched: int, captures: Captures) -> list[Step]:
+        """The steps over a gap or a captured value."""
+        steps: list[Step] = []
+        if node.gap is not None:
+            steps = [(node.gap, end, matched, captures) for end in range(at, min(at + GAP_WORDS, len(self.rows)) + 1)]
+        if node.captures:
+            taken = self._captured(node, at, captures)
+            steps.extend((following, end, matched + 1, more) for following, end, more in taken)
+        return steps
+
+    def _follow(self, stack: list[Step], start: int) -> None:
+        count = len(self.rows)
+        rows, lists, reach = self.rows, self.lists, self.reach
         taken: set[tuple[int, int, int]] | None = None
         steps = 0
         while stack:
@@ -165,7 +211,7 @@ class _Search:
                 taken.add(step)
             for found in node.symbols:
                 ends = reach[start].setdefault(found, [])
-                if at not in ends:
+                if at not in ends and not (at == start + 1 and found in rows[start].known):
                     ends.append(at)
                     lists[start].append((found, at))
             for pattern in node.patterns:
@@ -174,25 +220,25 @@ class _Search:
                 continue
             edges = node.edges
             if edges:
-                for symbol in rows[at]:
-                    following = edges.get(symbol)
-                    if following is not None:
-                        stack.append((following, at + 1, matched + 1, captures))
-                if len(edges) < len(reach[at]):
-                    for symbol, following in edges.items():
-                        for after in reach[at].get(symbol, ()):
-                            stack.append((following, after, matched + after - at, captures))
-                else:
-                    for symbol, ends in reach[at].items():
-                        following = edges.get(symbol)
-                        if following is not None:
-                            stack.extend((following, after, matched + after - at, captures) for after in ends)
-            if node.gap is not None:
-                for after in range(at, min(at + GAP_WORDS, count) + 1):
-                    stack.append((node.gap, after, matched, captures))
-            if node.captures:
-                for following, after, more in self._captured(node, at, captures):
-                    stack.append((following, after, matched + 1, more))
+                stack.extend((then, at + 1, matched + 1, captures) for then in _shared(edges, rows[at]))
+                if reach[at]:
+                    self._over_lists(stack, edges, at, matched, captures)
+            if node.gap is not None or node.captures:
+                stack.extend(self._beyond(node, at, matched, captures))
+
+    def _over_lists(
+        self, stack: list[Step], edges: Mapping[Symbol, Node], at: int, matched: int, captures: Captures
+    ) -> None:
+        """The steps over a list of several words that was found at a position."""
+        found = self.reach[at]
+        if len(edges) < len(found):
+            for symbol, following in edges.items():
+                stack.extend((following, end, matched + end - at, captures) for end in found.get(symbol, ()))
+        else:
+            for symbol, ends in found.items():
+                then = edges.get(symbol)
+                if then is not None:
+                    stack.extend((then, end, matched + end - at, captures) for end in ends)
 
     def _captured(self, node: Node, at: int, captures: Captures) -> list[tuple[Node, int, Captures]]:
         """Every way to take a value at a position."""

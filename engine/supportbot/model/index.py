@@ -21,7 +21,7 @@ Anchor = Literal["start", "end", "whole"]
 class Node:
     """A trie node. Filled by the compiler, never changed afterwards."""
 
-    __slots__ = ("captures", "edges", "gap", "patterns", "plain", "symbols")
+    __slots__ = ("captures", "edges", "gap", "patterns", "symbols")
 
     def __init__(self) -> None:
         self.edges: dict[Symbol, Node] = {}
@@ -29,7 +29,6 @@ class Node:
         self.captures: tuple[tuple[str, str, Node], ...] = ()  # (slot, type, then)
         self.patterns: tuple[int, ...] = ()  # patterns that end here
         self.symbols: tuple[int, ...] = ()  # lists and groups that end here
-        self.plain = False  # nothing but edges: a walk that finds no edge for the next word is over
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +78,21 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True)
+class Met:
+    """What one word can be: itself, its beginnings, and every list or group that holds it as a single word.
+
+    ``starts``: nodes after it at which something ends or a gap or value may follow. ``onward``: what may
+    come next in any phrase that begins with it -> the nodes after both. ``corrected``: the word it stands for.
+    """
+
+    symbols: tuple[Symbol, ...]
+    known: frozenset[Symbol]
+    starts: tuple[Node, ...]
+    onward: Mapping[Symbol, tuple[Node, ...]]
+    corrected: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """Everything the matcher needs. ``prefixes``: by length, beginning -> symbol.
 
@@ -97,6 +111,5 @@ class Index:
     regexes: tuple[tuple[int, str], ...] = ()
     anchors: Mapping[int, Anchor] = field(default_factory=dict)  # by pattern
     symbol_names: Mapping[int, str] = field(default_factory=dict)
-    # Words met that no rule knows -> their symbols and the known word they were taken for. A memo of a
-    # pure function, bounded: the unknown words of a language repeat.
-    strangers: dict[str, tuple[tuple[Symbol, ...], str | None]] = field(default_factory=dict, compare=False, repr=False)
+    # Words that were met -> what the trie makes of them. A memo of a pure function, bounded: words repeat.
+    met: dict[str, Met] = field(default_factory=dict, compare=False, repr=False)
