@@ -78,8 +78,9 @@ class MemoryStore:
         self.log = deque(kept, maxlen=self.log.maxlen)
         for session_id in old:
             del self.sessions_by_id[session_id]
+        known = len(self.replies)
         self.replies = {key: reply for key, reply in self.replies.items() if reply.at >= replies_before}
-        return gone
+        return gone + known - len(self.replies)
 
     async def records(self, session_id: str) -> tuple[Record, ...]:
         return tuple(record for record in self.log if record.session_id == session_id)

@@ -36,6 +36,7 @@ _PUT_SESSION = (
 _PUT_REPLY = "INSERT OR REPLACE INTO replies (session_id, key, at, body) VALUES (?, ?, ?, ?)"
 _KNOWN_KEYS = 256  # of a session, kept in memory with it
 _SNAPSHOTS = 3
+_PURGED = 2_000  # rows of a table at a time
 _CHECKPOINTS = 20
 
 _encoder = msgspec.json.Encoder()
@@ -156,19 +157,23 @@ class SQLiteStore:
         return tuple(name for (name,) in await self._worker.read(work))
 
     async def purge(self, before: datetime, replies_before: datetime) -> int:
-        """Remove records and closed sessions from before the one moment, replies from before the other."""
+        """Some thousand rows at most, so that no turn waits long; call it again until it returns 0."""
 
-        def work(connection: sqlite3.Connection) -> int:
-            moment = before.timestamp()
-            gone = connection.execute("DELETE FROM records WHERE at < ?", (moment,)).rowcount
-            gone += connection.execute("DELETE FROM sessions WHERE updated_at < ?", (moment,)).rowcount
-            connection.execute("DELETE FROM replies WHERE at < ?", (replies_before.timestamp(),))
-            return gone
+        def work(connection: sqlite3.Connection) -> tuple[int, int]:
+            old = (before.timestamp(), _PURGED)
+            found = "IN (SELECT rowid FROM records WHERE at < ? LIMIT ?)"
+            gone = connection.execute(f"DELETE FROM records WHERE rowid {found}", old).rowcount
+            found = "IN (SELECT id FROM sessions WHERE updated_at < ? LIMIT ?)"
+            sessions = connection.execute(f"DELETE FROM sessions WHERE id {found}", old).rowcount
+            found = "IN (SELECT session_id, key FROM replies WHERE at < ? LIMIT ?)"
+            values = (replies_before.timestamp(), _PURGED)
+            gone += connection.execute(f"DELETE FROM replies WHERE (session_id, key) {found}", values).rowcount
+            return gone, sessions
 
-        gone = await self._worker.ask(work, writes=True)
-        if gone:
+        gone, sessions = await self._worker.ask(work, writes=True)
+        if sessions:
             self._memory.clear()
-        return gone
+        return gone + sessions
 
     # --- figures -----------------------------------------------------------------------------
 

@@ -142,7 +142,7 @@ class Conversations:
     async def silence(self, session_id: str, *, close: bool = False) -> TurnResult | None:
         """Let time-outs happen that are due now, and say what they say; None when nothing happens.
 
-        ``close``: end the conversation after that, because nobody goes on with it.
+        ``close``: end the conversation after that when it was idle for longer than ``session_minutes``.
         """
         bot = self.bot
         async with self._locks.hold(session_id):
@@ -151,16 +151,15 @@ class Conversations:
                 return None
             now = self.clock.now()
             passed = elapse(bot, session, now)
+            close = close and (now - session.updated_at).total_seconds() >= bot.settings.limits.session_minutes * 60
             if passed is None and not close:
                 return None
             conclusion = passed or Conclusion(session, Reply(()))
             standing = standing_of(bot, session, conclusion, session.asked)
-            result = standing.result
-            after = conclusion.session
+            after, result = replace(conclusion.session, person=standing.person), standing.result
             if close and not after.closed:
-                after = replace(after, closed=True)
-                result = idle_result(bot, replace(after, person=standing.person))
-            after = replace(after, person=standing.person, version=session.version + 1)
+                after, result = replace(after, closed=True), idle_result(bot, after)
+            after = replace(after, version=session.version + 1)
             record = silence_record(bot, session, after, now, conclusion.reply.text, result)
             await self.store.commit(after, record)
             return TurnResult(after, conclusion.reply, None, (), record, (), bot.revision)

@@ -191,7 +191,10 @@ class Store(Protocol):
         ...
 
     async def purge(self, before: datetime, replies_before: datetime) -> int:
-        """Remove records and sessions from before the one moment, replies from before the other."""
+        """Remove some records and sessions from before the one moment, replies from before the other.
+
+        How many; it is called again until it returns 0.
+        """
         ...
 
     async def records(self, session_id: str) -> Sequence[Record]:
