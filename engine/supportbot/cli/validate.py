@@ -16,8 +16,9 @@ from supportbot.cli.output import counts, render_github, render_json, render_tex
 from supportbot.cli.sarif import render_sarif
 from supportbot.cli.summary import write_step_summary
 from supportbot.cli.terminal import put, say
-from supportbot.compiler.compile import load_bot
-from supportbot.config.folder import find_bot
+from supportbot.compiler.compile import compile_bot
+from supportbot.config.folder import BotFiles, find_bot, read_bot
+from supportbot.config.ignores import read_ignores, without_ignored
 from supportbot.diagnostics import Diagnostic, in_order
 from supportbot.proofs.prove import prove
 from supportbot.runtime.checks import failing_examples
@@ -62,13 +63,22 @@ def check(root: Path) -> tuple[tuple[Diagnostic, ...], int]:
     was_on = gc.isenabled()
     gc.disable()  # almost nothing of what is made is garbage; looking for it took a quarter of the time
     try:
-        loaded = load_bot(root)
-        if loaded.bot is None:
-            return loaded.diagnostics, loaded.files
-        return in_order([*loaded.diagnostics, *prove(loaded.bot), *failing_examples(loaded.bot)]), loaded.files
+        return _check(read_bot(root))
     finally:
         if was_on:
             gc.enable()
+
+
+def _check(files: BotFiles) -> tuple[tuple[Diagnostic, ...], int]:
+    loaded = compile_bot(files)
+    findings = list(loaded.diagnostics)
+    if loaded.bot is not None:
+        findings += [*prove(loaded.bot), *failing_examples(loaded.bot)]
+    read = [read_ignores(item.source, item.file) for item in files.documents]
+    ignores = [ignore for found, _ in read for ignore in found]
+    mistakes = [mistake for _, found in read for mistake in found]
+    kept, unused = without_ignored(findings, ignores, runs=loaded.bot is not None)
+    return in_order([*kept, *mistakes, *unused]), loaded.files
 
 
 def in_github_actions() -> bool:

