@@ -77,7 +77,7 @@ def rules() -> st.SearchStrategy[Rule]:
     return made.filter(lambda rule: bool(rule.any or rule.all))
 
 
-def handlers(few: Sequence[Rule], leave_out: tuple[int, str] | None = None, swap: tuple[int, int] | None = None) -> str:
+def handlers(few: Sequence[Rule], leave_out: tuple[int, int] | None = None, swap: tuple[int, int] | None = None) -> str:
     """handlers.yaml of some rules; without one phrase, or with two rules in each other's place."""
     order = list(range(len(few)))
     if swap is not None:
@@ -85,7 +85,7 @@ def handlers(few: Sequence[Rule], leave_out: tuple[int, str] | None = None, swap
     lines = ["handlers:"]
     for number in order:
         rule = few[number]
-        left = tuple(phrase for phrase in rule.any if (number, phrase.partition("@")[0]) != leave_out)
+        left = tuple(phrase for at, phrase in enumerate(rule.any) if (number, at) != leave_out)
         parts = {"any": left, "all": rule.all, "none": rule.none}
         message = ", ".join(f"{role}: [{', '.join(map(written, texts))}]" for role, texts in parts.items() if texts)
         message += f", max_words: {rule.max_words}" if rule.max_words else ""
