@@ -44,7 +44,10 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. ``code`` is stable and documented in docs/checks.md. ``fix``: only where one edit is surely right."""
+    """One finding. ``code`` is stable and documented in docs/checks.md.
+
+    ``fix``: only where one edit is surely right.
+    """
 
     code: str
     severity: Severity
@@ -98,9 +101,10 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 def correction(place: Place, name: str, known: Iterable[str]) -> Fix | None:
     """The edit that turns a misspelt name into the known one, when no other is as near and no digit changes.
 
-    Names that differ in their digits (``step_1``, ``step_2``) are not misspelt: something is missing.
+    Names that differ in their digits (``step_1``, ``step_2``) are not misspelt: something is missing. Nor are very
+    short ones, where one letter is half of the word.
     """
-    allowed = 1 if len(name) < 8 else 2
+    allowed = 0 if len(name) < 4 else 1 if len(name) < 8 else 2
     digits = _digits(name)
     near = [
         (_distance(name, other), other)

@@ -30,3 +30,9 @@ def schemas() -> Path:
     """Folder of the JSON Schemas, one per kind of document."""
     root = _checkout()
     return root / "schemas" if root else PACKAGE / "_data" / "schemas"
+
+
+def checks_page() -> Path:
+    """docs/checks.md: a section for each code of a finding."""
+    root = _checkout()
+    return root / "docs" / "checks.md" if root else PACKAGE / "_data" / "checks.md"

@@ -30,7 +30,9 @@ VERBS: dict[str, str] = {
     "test": "Play the conversation tests and the examples of the rules.",
     "explain": "Why does it answer that?",
     "chat": "Talk with the bot in the terminal.",
+    "explain-check": "What a finding means, with a wrong and a right example.",
     "graph": "Draw the states of the bot.",
+    "schema": "What may stand in each file, for editors: completion and underlines.",
     "serve": "Run the bot as an HTTP server.",
 }
 
@@ -44,7 +46,7 @@ class Verbs(click.Group):
     def get_command(self, _context: click.Context, name: str) -> click.Command | None:
         if name not in VERBS:
             return None
-        command: click.Command = import_module(f"supportbot.cli.{name}").command
+        command: click.Command = import_module(f"supportbot.cli.{name.replace('-', '_')}").command
         return command
 
     def resolve_command(
