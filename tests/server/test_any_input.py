@@ -9,11 +9,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.server.views import SESSION, VIEW
 from tests.server.world import says
 
-from supportbot.server import bodies, chat, logs, salesiq
+from supportbot.server import bodies, chat, logs, salesiq, salesiq_reply
 from supportbot.server.middlewares import SANE_ID, request_id_of
-from supportbot.server.options import ServerLimits, Texts, is_loopback
+from supportbot.server.options import ServerLimits, is_loopback
 from supportbot.server.problems import Problem
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -72,10 +73,10 @@ def test_any_salesiq_event(payload: dict[str, Any]) -> None:
 @given(st.lists(ANY_TEXT, max_size=3))
 def test_any_reply_is_a_valid_action(texts: list[str]) -> None:
     for text in texts:
-        shown = salesiq.render(says(text, text), Texts())
+        shown = salesiq_reply.render(says(text, text), SESSION, VIEW)
         assert shown["action"] == "reply"
         assert isinstance(shown["replies"], list)
-        assert all(said.strip() for said in shown["replies"])
+        assert all(said.strip() and len(said) <= 1000 for said in shown["replies"])
 
 
 @given(ANY_TEXT)

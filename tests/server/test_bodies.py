@@ -12,7 +12,9 @@ import pytest
 from tests.server.world import World, quick, raw, run
 
 from supportbot.server.bodies import deeper_than
+from supportbot.server.options import Texts
 
+SORRY = {"action": "reply", "replies": [Texts().trouble]}
 JSON = {"Content-Type": "application/json"}
 KIB = 1024
 
@@ -155,12 +157,15 @@ def test_what_is_not_a_json_object_is_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", list(NOT_JSON))
-def test_the_same_to_salesiq_is_a_ping(name: str) -> None:
+def test_the_same_to_salesiq_is_answered(name: str) -> None:
+    """A greeting; where a message can be made out all the same, that message is answered."""
+
     async def test(world: World) -> None:
         async with world.client.post(f"{world.url}/webhook/salesiq", data=NOT_JSON[name]) as answer:
             assert answer.status == 200
-            assert await answer.json() == {"action": "reply", "replies": ["Hello! How can I help?"]}
-        assert world.conversations.sessions == {}
+            said = (await answer.json())["replies"]
+        texts = [f"You said: {message.text}" for message in world.conversations.messages]
+        assert said == (texts or ["Hello! How can I help?"])
 
     run(test)
 
@@ -193,11 +198,15 @@ def test_json_types_are_taken(kind: str) -> None:
     run(test)
 
 
-@pytest.mark.parametrize("path", ["/chat", "/webhook/salesiq"])
 @pytest.mark.parametrize("encoding", list(ENCODINGS))
-def test_compressed_bodies_are_refused_unread(path: str, encoding: str) -> None:
+def test_compressed_bodies_are_refused_unread(encoding: str) -> None:
     async def test(world: World) -> None:
-        await refused(world, path, ENCODINGS[encoding], 415, JSON | {"Content-Encoding": encoding})
+        await refused(world, "/chat", ENCODINGS[encoding], 415, JSON | {"Content-Encoding": encoding})
+        headers = JSON | {"Content-Encoding": encoding}
+        data = ENCODINGS[encoding]
+        async with world.client.post(f"{world.url}/webhook/salesiq", data=data, headers=headers) as answer:
+            assert answer.status == 200
+            assert await answer.json() == SORRY
 
     run(test)
 
@@ -211,12 +220,14 @@ def test_identity_is_no_compression() -> None:
     run(test)
 
 
-@pytest.mark.parametrize("path", ["/chat", "/webhook/salesiq"])
 @pytest.mark.parametrize("size", [256 * KIB + 1, 2048 * KIB])
-def test_large_bodies_are_refused_by_their_length(path: str, size: int) -> None:
+def test_large_bodies_are_refused_by_their_length(size: int) -> None:
     async def test(world: World) -> None:
-        detail = await refused(world, path, b" " * size, 413, JSON)
+        detail = await refused(world, "/chat", b" " * size, 413, JSON)
         assert "256 KiB" in detail
+        async with world.client.post(f"{world.url}/webhook/salesiq", data=io.BytesIO(b" " * size)) as answer:
+            assert answer.status == 200
+            assert await answer.json() == SORRY
 
     run(test, quick())
 
@@ -242,12 +253,12 @@ def test_a_body_of_the_allowed_size_is_read() -> None:
     run(test)
 
 
-@pytest.mark.parametrize("path", ["/chat", "/webhook/salesiq"])
-def test_a_body_that_never_comes_is_not_waited_for(path: str) -> None:
+@pytest.mark.parametrize(("path", "status"), [("/chat", 408), ("/webhook/salesiq", 200)])
+def test_a_body_that_never_comes_is_not_waited_for(path: str, status: int) -> None:
     async def test(world: World) -> None:
         head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n"
         answer = await raw(world.port, head.encode() + b'{"message"')
-        assert answer.startswith(b"HTTP/1.1 408 ")
+        assert answer.startswith(b"HTTP/1.1 %d " % status)
         assert b"X-Request-ID" in answer
 
     run(test, quick())

@@ -7,11 +7,14 @@ import json
 from typing import Any
 
 import pytest
+from tests.server.views import SESSION as SESSION_OF
+from tests.server.views import VIEW
 from tests.server.world import World, quick, run, says
 
 from supportbot.model.decision import Handing, Reply, Suggested
 from supportbot.server import salesiq
 from supportbot.server.options import Texts
+from supportbot.server.salesiq_reply import render
 
 CONVERSATION = "430872000002553007"
 SESSION = f"siq_{CONVERSATION}"
@@ -103,7 +106,7 @@ def test_a_trigger_without_a_conversation_stores_nothing() -> None:
     [
         ("person", {"action": "forward", "department": "3465000000005", "replies": ["Connecting"]}),
         ("anyone", {"action": "forward", "replies": ["I am connecting you to a colleague."]}),
-        ("bye", {"action": "end", "replies": ["Goodbye then"]}),
+        ("bye", {"action": "end", "replies": ["Goodbye then"], "delay": "30"}),
         ("mute", {"action": "reply", "replies": ["Hello! How can I help?"]}),
         ("two", {"action": "reply", "replies": ["First", "Second"]}),
     ],
@@ -245,10 +248,10 @@ def test_calls_without_any_key_never_share_a_session() -> None:
 
 def test_suggestions_belong_to_the_last_text() -> None:
     reply = Reply((Suggested("Which number?", ("Mine",)), Suggested("Please type it.")))
-    assert "suggestions" not in salesiq.render(reply, Texts())
-    assert salesiq.render(says("Well?", "Yes"), Texts())["suggestions"] == ["Yes"]
+    assert "suggestions" not in render(reply, SESSION_OF, VIEW)
+    assert render(says("Well?", "Yes"), SESSION_OF, VIEW)["suggestions"] == ["Yes"]
 
 
 def test_a_hand_over_shows_no_suggestions() -> None:
     reply = Reply((Suggested("One moment", ("Never mind",)),), Handing("5"))
-    assert "suggestions" not in salesiq.render(reply, Texts())
+    assert "suggestions" not in render(reply, SESSION_OF, VIEW)

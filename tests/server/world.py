@@ -30,6 +30,7 @@ from supportbot.model.bot import (
     ModelSettings,
     Settings,
     State,
+    Step,
     Template,
 )
 from supportbot.model.decision import (
@@ -44,7 +45,8 @@ from supportbot.model.decision import (
 )
 from supportbot.model.index import Index
 from supportbot.model.session import Message, Session
-from supportbot.runtime.conversation import TurnResult
+from supportbot.runtime.conversation import Answer, Render, TurnResult
+from supportbot.runtime.delivery import Delivery
 from supportbot.runtime.ports import ChatMessage, ModelAnswer, Record
 from supportbot.server.app import create_app
 from supportbot.server.options import ServerLimits, ServerOptions
@@ -155,6 +157,25 @@ class FakeConversations:
         self.finished.append(message.session_id)
         decision = Decision("echo", "handler", "other", None, session.state, session, (), (), Trace((), (), (), ()))
         return TurnResult(session, self._reply(word, message.text), decision, self._outcomes(word), None)
+
+    async def answer(
+        self,
+        message: Message,
+        request_id: str,
+        render: Render,
+        *,
+        greets: bool = False,
+        delivery: Delivery | None = None,
+    ) -> Answer:
+        result = await (self.begin(message, request_id) if greets else self.take(message, request_id))
+        if delivery is not None and not delivery.settle() and delivery.push is not None:
+            await delivery.push(result.session, result.reply)
+        return Answer(render(result), result)
+
+    async def aside(
+        self, message: Message, steps: Sequence[Step], request_id: str = "", delivery: Delivery | None = None
+    ) -> TurnResult:
+        return TurnResult(self._session(message), says("Nobody is free"), None, (), None)
 
     async def reset(self, session_id: str) -> bool:
         return self.sessions.pop(session_id, None) is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 
 from supportbot.model.bot import Hours
 
@@ -31,6 +32,27 @@ def next_open(hours: Hours, now: datetime) -> datetime | None:
             if opening > local:
                 return opening
     return None
+
+
+def open_moments(hours: Hours, since: datetime, step: timedelta, days: int) -> Iterator[datetime]:
+    """Moments within the hours, ``step`` apart, on the next so many open days, in the bot's time zone."""
+    local = since.astimezone(hours.zone)
+    found = 0
+    for ahead in range(DAYS_AHEAD):
+        made = [moment for moment in _of_day(hours, local.date() + timedelta(days=ahead), step) if moment >= local]
+        yield from made
+        found += bool(made)
+        if found == days:
+            return
+
+
+def _of_day(hours: Hours, day: date, step: timedelta) -> Iterator[datetime]:
+    for start, end in () if day in hours.holidays else sorted(hours.days.get(day.weekday(), ())):
+        moment = datetime.combine(day, start, hours.zone)
+        last = datetime.combine(day, end, hours.zone)
+        while moment < last:
+            yield moment
+            moment = (moment.astimezone(UTC) + step).astimezone(hours.zone)
 
 
 def spoken(moment: datetime | None, now: datetime) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from supportbot.runtime.delivery import Push
 from supportbot.server import page_views, views, webhook
 from supportbot.server.middlewares import border, seal
 from supportbot.server.options import ServerOptions
@@ -12,10 +13,13 @@ from supportbot.server.service import SERVICE, Conversing, Service
 SALESIQ = "/webhook/salesiq"
 
 
-def create_app(conversations: Conversing, options: ServerOptions) -> web.Application:
-    """The application, ready for a Runner (protocol.py). Whoever made the conversations' adapters closes them."""
+def create_app(conversations: Conversing, options: ServerOptions, push: Push | None = None) -> web.Application:
+    """The application, ready for a Runner (protocol.py). Whoever made the conversations' adapters closes them.
+
+    ``push`` delivers answers that SalesIQ did not wait for; None: they begin the next reply. Raises SettingsError.
+    """
     app = web.Application(middlewares=[border], client_max_size=options.limits.body_bytes)
-    app[SERVICE] = Service(conversations, options)
+    app[SERVICE] = Service(conversations, options, push)
     app.add_routes(routes())
     app.on_response_prepare.append(seal)
     app.on_shutdown.append(_stop_taking)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from supportbot.config.environment import Environment
 
 
 class Secret:
@@ -42,7 +45,7 @@ class ServerLimits:
     body_seconds: float = 5.0
     body_depth: int = 32
     chat_seconds: float = 30.0
-    salesiq_seconds: float = 4.0
+    salesiq_seconds: float = 30.0  # at most, whatever the bot's settings say
     health_seconds: float = 2.0
     keepalive_seconds: float = 15.0
     linger_seconds: float = 2.0
@@ -52,13 +55,17 @@ class ServerLimits:
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """What a visitor reads when no turn could be concluded in time. Never empty."""
+    """What a visitor reads that no rule said, where the bot names no response for it. Never empty."""
 
-    late: str = "Sorry, that is taking longer than usual. Please send your message again in a moment."
-    trouble: str = "Sorry, something went wrong on our side. Please try again in a moment."
-    words_please: str = "I can only read text. Please tell me in a few words what the problem is."
     hello: str = "Hello! How can I help?"
+    late: str = "This is taking longer than usual. Write anything, and I tell you what I found, or ask me for a person."
+    pending: str = "One moment please, I am looking into it."
+    trouble: str = "Sorry, something went wrong on our side. Please try again in a moment, or ask me for a person."
+    words_please: str = "I can only read text. Please tell me in a few words what the problem is."
     connecting: str = "I am connecting you to a colleague."
+    nobody_free: str = "Sorry, nobody is free right now. Shall we call you back, or shall I open a ticket for you?"
+    unattended: str = "Nobody is here right now. Please leave a message, and we come back to you."
+    preview_handover: str = "(In this preview nobody can take over. A real chat would go to a person now.)"
     goodbye: str = "Thank you for writing. Goodbye!"
 
 
@@ -73,6 +80,7 @@ class ServerOptions:
     reuse_port: bool = False
     limits: ServerLimits = field(default_factory=ServerLimits)
     texts: Texts = field(default_factory=Texts)
+    environment: Environment = field(default_factory=lambda: Environment(MappingProxyType({})))
 
     @property
     def local_only(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
@@ -12,13 +12,16 @@ from typing import Protocol, TypeVar
 from aiohttp import web
 
 from supportbot.decision.conclude import GREETING, start_session, welcome
-from supportbot.model.bot import Bot
+from supportbot.errors import SettingsError
+from supportbot.model.bot import Bot, Step
 from supportbot.model.decision import CallAction, CallModel, Outcome, Reply
 from supportbot.model.session import Message, Turn
-from supportbot.runtime.conversation import TurnResult
+from supportbot.runtime.conversation import Answer, Render, TurnResult
+from supportbot.runtime.delivery import Delivery, Push
 from supportbot.runtime.ports import Clock, Model, Store
 from supportbot.server import logs
 from supportbot.server.options import ServerOptions
+from supportbot.server.salesiq_channel import Channel, read_channel
 
 T = TypeVar("T")
 
@@ -38,6 +41,18 @@ class Conversing(Protocol):
     def clock(self) -> Clock: ...
     async def take(self, message: Message, request_id: str = "") -> TurnResult: ...
     async def begin(self, message: Message, request_id: str = "") -> TurnResult: ...
+    async def answer(
+        self,
+        message: Message,
+        request_id: str,
+        render: Render,
+        *,
+        greets: bool = False,
+        delivery: Delivery | None = None,
+    ) -> Answer: ...
+    async def aside(
+        self, message: Message, steps: Sequence[Step], request_id: str = "", delivery: Delivery | None = None
+    ) -> TurnResult: ...
     async def reset(self, session_id: str) -> bool: ...
 
 
@@ -68,9 +83,12 @@ class Pulse:
 class Service:
     """Turns run as tasks of their own, so that neither a deadline nor a caller who hangs up cuts one in half."""
 
-    def __init__(self, conversations: Conversing, options: ServerOptions) -> None:
+    def __init__(self, conversations: Conversing, options: ServerOptions, push: Push | None = None) -> None:
+        """Raises SettingsError for a channel whose callers could not be told from others."""
         self.conversations = conversations
         self.options = options
+        self.push = push
+        self._channel = (self.bot.revision, read_channel(self.bot.settings.salesiq, options.environment))
         self.draining = False
         self.pulse = Pulse()
         self._work: set[asyncio.Task[object]] = set()
@@ -78,6 +96,24 @@ class Service:
     @property
     def bot(self) -> Bot:
         return self.conversations.bot
+
+    @property
+    def channel(self) -> Channel:
+        """SalesIQ as the bot of this moment describes it. Settings that cannot be used leave the last good ones."""
+        revision, known = self._channel
+        bot = self.bot
+        if revision != bot.revision:
+            try:
+                known = read_channel(bot.settings.salesiq, self.options.environment)
+            except SettingsError as failure:
+                logs.log(logging.ERROR, "the channel's old settings stay", channel="salesiq", detail=str(failure))
+            self._channel = (bot.revision, known)
+        return known
+
+    @property
+    def reply_deadline(self) -> float:
+        """Seconds in which SalesIQ gets an answer."""
+        return min(self.channel.settings.reply_deadline, self.options.limits.salesiq_seconds)
 
     def now(self) -> datetime:
         return self.conversations.clock.now()
@@ -90,12 +126,17 @@ class Service:
 
     async def turn(self, work: Coroutine[None, None, TurnResult], deadline: float) -> TurnResult:
         """Run one turn. Raises TimeoutError at ``deadline`` (loop time); the turn goes on and is saved even then."""
-        return await self._finish(self._observed(work), deadline)
+        return await self.wait(self.start(self._observed(work)), deadline)
 
-    async def _finish(self, work: Coroutine[None, None, T], deadline: float) -> T:
+    def start(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
+        """Work that is finished even when nobody waits for it any more."""
         task = asyncio.create_task(work)
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+        return task
+
+    async def wait(self, task: asyncio.Task[T], deadline: float) -> T:
+        """The result of started work. Raises TimeoutError at ``deadline`` (loop time); the work goes on."""
         try:
             async with asyncio.timeout_at(deadline):
                 return await asyncio.shield(task)
@@ -107,9 +148,13 @@ class Service:
 
     async def _observed(self, work: Coroutine[None, None, TurnResult]) -> TurnResult:
         result = await work
+        self.observe(result)
+        return result
+
+    def observe(self, result: TurnResult) -> None:
+        """Note and log a turn."""
         self.pulse.note(self.bot, result.outcomes)
         _log_turn(result)
-        return result
 
     async def finish_work(self) -> None:
         """Wait for the turns in work, at most the grace time; then they are cancelled."""

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from dataclasses import replace
 
 from aiohttp import web
 
+from supportbot.decision.conclude import start_session
+from supportbot.model.decision import Reply, Suggested
+from supportbot.model.session import Message, Session
+from supportbot.runtime.conversation import TurnResult
+from supportbot.runtime.delivery import Delivery
 from supportbot.server import logs, salesiq
-from supportbot.server.bodies import parse_object, read_body
+from supportbot.server.bodies import read_body
 from supportbot.server.middlewares import STARTED
-from supportbot.server.problems import Problem, json_response
+from supportbot.server.problems import Problem, encode, json_response
+from supportbot.server.salesiq import Event
+from supportbot.server.salesiq_channel import Channel, Voice
+from supportbot.server.salesiq_reply import Body, View, plain, render, shorter
 from supportbot.server.service import SERVICE, Service
+from supportbot.server.signature import HEADER
+
+RESERVE = 0.1  # of the deadline: what is left for writing the answer while others are being written
+NO_CALLBACKS = frozenset({"instagram"})  # late answers are not delivered there
+REFUSED = {"WWW-Authenticate": 'Signature realm="salesiq"'}
 
 
 async def salesiq_ping(request: web.Request) -> web.Response:
@@ -19,38 +34,147 @@ async def salesiq_ping(request: web.Request) -> web.Response:
 
 
 async def salesiq_event(request: web.Request) -> web.Response:
-    """POST: one event. Content types are not looked at, because SalesIQ does not keep to them."""
+    """POST: one event. Content types are not looked at, because SalesIQ does not keep to them.
+
+    401 for a caller who is not SalesIQ; 200 and an action for everything else.
+    """
     service = request.app[SERVICE]
-    body = await read_body(request, service.options.limits)
+    channel = service.channel
+    if not channel.allows(request.query.get("token", "")):
+        raise Problem(401, "The address of this webhook holds a token that is missing or wrong here.", REFUSED)
+    deadline = request[STARTED] + service.reply_deadline * (1 - RESERVE)
     try:
-        payload = parse_object(body, service.options.limits)
-    except Problem as problem:
-        if body.strip():
-            logs.log(logging.WARNING, "unreadable event", channel="salesiq", detail=problem.detail)
-        payload = {}
+        async with asyncio.timeout_at(deadline):
+            body = await read_body(request, service.options.limits)
+    except (Problem, TimeoutError) as problem:
+        return _unread(service, channel, problem)
+    if body.strip() and channel.keys and not channel.keys.accept(body, request.headers.get(HEADER, "")):
+        raise Problem(401, f"The header {HEADER} does not hold a good signature of this body.", REFUSED)
+    try:
+        content = await _answer(service, channel, _event(body, service), request[STARTED], deadline)
+    except Exception as failure:  # SalesIQ drops a chat whose webhook answers anything but 200
+        logs.log_failure("event failed", failure, channel="salesiq")
+        content = plain(Suggested(service.options.texts.trouble))
+    return web.Response(
+        body=content if isinstance(content, bytes) else encode(content), content_type="application/json"
+    )
+
+
+def _unread(service: Service, channel: Channel, problem: Problem | TimeoutError) -> web.Response:
+    """A body that did not arrive whole: nobody can tell whose it is."""
+    if channel.keys:
+        raise Problem(401, "The body did not arrive, so its signature cannot be checked.", REFUSED, closes=True)
+    logs.log(logging.WARNING, "unreadable event", channel="salesiq", detail=str(problem) or "too slow")
+    response = json_response(plain(Suggested(service.options.texts.trouble)))
+    response.force_close()
+    return response
+
+
+def _event(body: bytes, service: Service) -> Event:
+    payload = salesiq.read_object(body, service.options.limits)
+    if body.strip() and not payload:
+        logs.log(logging.WARNING, "unreadable event", channel="salesiq", detail="it is no JSON object")
     event = salesiq.parse(payload)
     logs.SESSION_ID.set(event.session_id)
-    return json_response(await _answer(service, event, request[STARTED]))
+    return event
 
 
-async def _answer(service: Service, event: salesiq.Event, started: float) -> dict[str, object]:
-    """The action that answers an event; after the deadline, or when the turn fails, a plain text."""
-    texts = service.options.texts
-    if event.kind == "failure":  # never answered with another hand-over: SalesIQ would come back at once
-        return salesiq.plain(texts.trouble)
-    if event.kind == "wordless":
-        return salesiq.plain(texts.words_please)
+async def _answer(service: Service, channel: Channel, event: Event, started: float, deadline: float) -> Body | bytes:
+    """The action that answers an event."""
     message = event.message(service.now())
+    session = _unstored(service, message)
+    voice = Voice(service.bot, session, service.options.texts)
+    view = View(
+        service.bot,
+        channel,
+        service.options.environment,
+        service.options.texts,
+        message.at,
+        event.platform,
+        event.preview,
+    )
+    if event.kind == "failure":
+        return plain(voice("trouble"), view)
+    if event.kind == "too_long":
+        return shorter(event.failed) or plain(voice("trouble"), view)
+    if event.kind == "wordless":
+        return plain(voice("words_please"), view)
     if event.kind == "greet" and not event.known:
-        return salesiq.render(service.greeting(message), texts)
-    talk = service.conversations.begin if event.kind == "greet" else service.conversations.take
-    work = talk(message, logs.REQUEST_ID.get())
-    try:
-        result = await service.turn(work, started + service.options.limits.salesiq_seconds)
-    except TimeoutError:
+        return render(service.greeting(message), session, view)
+    if event.kind == "handover_failed" and not (event.known and service.bot.settings.handover_failed):
+        return plain(voice("nobody_free"), view)
+    return await _Turn(service, event, message, view, voice).answer(started, deadline)
+
+
+def _unstored(service: Service, message: Message) -> Session:
+    """The conversation as far as the event tells it: enough to word a text without asking the store."""
+    session = start_session(service.bot, message.session_id, message.at, message.channel)
+    return replace(session, visitor=message.visitor)
+
+
+class _Turn:
+    """One turn, and what SalesIQ hears of it: its reply, or a text in its place and the reply later."""
+
+    def __init__(self, service: Service, event: Event, message: Message, view: View, voice: Voice) -> None:
+        self.service = service
+        self.event = event
+        self.message = message
+        self.view = view
+        self.voice = voice
+        can_push = service.push is not None and event.request_id and event.platform not in NO_CALLBACKS
+        self.delivery = Delivery(self._push if can_push else None)
+
+    async def answer(self, started: float, deadline: float) -> Body | bytes:
+        patience = deadline
+        if self.delivery.push is not None:
+            patience = min(deadline, started + self.view.channel.settings.pending_after)
+        task = self.service.start(self._work())
+        try:
+            return await self.service.wait(task, patience)
+        except TimeoutError:
+            if task.done():  # the turn's own failure
+                return plain(self.voice("trouble"), self.view)
+        except asyncio.CancelledError:
+            self.delivery.postpone()  # SalesIQ hung up: what it did not hear is owed
+            raise
+        except Exception as failure:
+            logs.log_failure("turn failed", failure, channel="salesiq")
+            return plain(self.voice("trouble"), self.view)
+        return await self._instead(task)
+
+    async def _instead(self, task: asyncio.Task[bytes]) -> Body | bytes:
+        part = self.voice("late" if self.delivery.push is None else "pending")
+        if not self.delivery.postpone(part.suggestions if self.delivery.push is None else ()):
+            return await task  # stored already: only its last step is missing
+        if self.delivery.push is not None:
+            return {"action": "pending", "replies": [part.text]}
         logs.log(logging.WARNING, "answered at the deadline", channel="salesiq")
-        return salesiq.plain(texts.late)
-    except Exception as failure:  # SalesIQ drops a chat whose webhook answers anything but 200
-        logs.log_failure("turn failed", failure, channel="salesiq")
-        return salesiq.plain(texts.trouble)
-    return salesiq.render(result.reply, texts)
+        return plain(part, self.view)
+
+    async def _work(self) -> bytes:
+        talks, request_id = self.service.conversations, logs.REQUEST_ID.get()
+        try:
+            if self.event.kind == "handover_failed":
+                steps = self.service.bot.settings.handover_failed
+                result = await talks.aside(self.message, steps, request_id, self.delivery)
+                self.service.observe(result)
+                return self._rendered(result)
+            greets = self.event.kind == "greet"
+            answer = await talks.answer(self.message, request_id, self._rendered, greets=greets, delivery=self.delivery)
+        except Exception:
+            if self.delivery.late and self.service.push is not None and self.delivery.push is not None:
+                await self.service.push.respond(self.event.request_id, plain(self.voice("trouble"), self.view))
+            raise
+        if answer.result is not None:
+            self.service.observe(answer.result)
+        return answer.body
+
+    def _rendered(self, result: TurnResult) -> bytes:
+        return encode(render(result.reply, result.session, self.view))
+
+    async def _push(self, session: Session, reply: Reply) -> bool:
+        if self.service.push is None:
+            return False
+        taken = await self.service.push.respond(self.event.request_id, render(reply, session, self.view))
+        logs.log(logging.INFO if taken else logging.WARNING, "late answer", channel="salesiq", delivered=taken)
+        return taken
