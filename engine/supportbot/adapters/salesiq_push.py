@@ -33,7 +33,7 @@ class SalesIQPush:
         self._session: aiohttp.ClientSession | None = None
 
     async def respond(self, request_id: str, body: dict[str, object]) -> bool:
-        """Deliver the answer to a request that was told to wait. Never raises; false when it is not sure to be there."""
+        """Deliver the answer to a request that was told to wait. Never raises; false unless it surely arrived."""
         try:
             return await self._post(URL(f"{self._base}/{quote(request_id, safe='')}/response", encoded=True), body)
         except Exception as failure:

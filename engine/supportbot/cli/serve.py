@@ -14,13 +14,15 @@ from supportbot.adapters.clock import SystemClock
 from supportbot.adapters.environment import missing_names
 from supportbot.adapters.http_actions import HttpActions
 from supportbot.adapters.litellm_model import LiteLLMModel
+from supportbot.adapters.salesiq_push import SalesIQPush
 from supportbot.adapters.sqlite_store import SQLiteStore
+from supportbot.cli.channels import salesiq_push
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import bot_argument, color_option
 from supportbot.cli.reloading import Watch
 from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
-from supportbot.config.environment import load
+from supportbot.config.environment import Environment, load
 from supportbot.errors import SettingsError, UsageError
 from supportbot.model.bot import Bot
 from supportbot.runtime.conversation import Conversations
@@ -79,6 +81,7 @@ def options_of(
         port=DEFAULT_PORT if port is None else port,
         admin_token=Secret(environment.get("SUPPORTBOT_ADMIN_TOKEN", "")),
         reuse_port=reuse_port,
+        environment=Environment(environment),
     )
 
 
@@ -103,10 +106,12 @@ class Wiring:
     store: SQLiteStore
     model: LiteLLMModel
     actions: HttpActions
+    push: SalesIQPush | None
 
     async def close(self) -> None:
-        for adapter in (self.actions, self.model, self.store):
-            await adapter.close()
+        for adapter in (self.push, self.actions, self.model, self.store):
+            if adapter is not None:
+                await adapter.close()
 
 
 def wire(bot: Bot, root: Path, environment: Mapping[str, str]) -> Wiring:
@@ -115,7 +120,8 @@ def wire(bot: Bot, root: Path, environment: Mapping[str, str]) -> Wiring:
     store = SQLiteStore(where)
     model = LiteLLMModel(bot.settings.llm, environment)
     actions = HttpActions(environment)
-    return Wiring(Conversations(bot, store, model, actions, SystemClock()), store, model, actions)
+    talks = Conversations(bot, store, model, actions, SystemClock())
+    return Wiring(talks, store, model, actions, salesiq_push(bot, environment))
 
 
 async def _serve(
@@ -131,7 +137,7 @@ async def _serve(
     if reload:
         background.append(asyncio.create_task(Watch(root, wiring.conversations).run()))
     try:
-        await serve(create_app(wiring.conversations, options), options, announce)
+        await serve(create_app(wiring.conversations, options, wiring.push), options, announce)
     finally:
         for task in background:
             task.cancel()
@@ -143,7 +149,7 @@ async def _serve(
 async def _answer_once(bot: Bot, root: Path, environment: Mapping[str, str], options: ServerOptions, path: str) -> int:
     wiring = wire(bot, root, environment)
     try:
-        answer = await get(create_app(wiring.conversations, options), path)
+        answer = await get(create_app(wiring.conversations, options, wiring.push), path)
     finally:
         await wiring.close()
     say(answer.body.decode("utf-8", "replace"))
