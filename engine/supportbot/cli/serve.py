@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from supportbot.adapters.clock import SystemClock
-from supportbot.adapters.environment import missing_names
+from supportbot.adapters.environment import expand, missing_names
 from supportbot.adapters.http_actions import HttpActions
 from supportbot.adapters.litellm_model import LiteLLMModel
 from supportbot.adapters.salesiq_push import SalesIQPush
@@ -114,8 +114,14 @@ class Wiring:
                 await adapter.close()
 
 
+def store_of(bot: Bot, root: Path, environment: Mapping[str, str]) -> Path:
+    """The file of the store: SUPPORTBOT_STORE, because a bot's folder may be read-only, else what the bot says."""
+    said = expand(str(bot.settings.server.get("store") or DEFAULT_STORE), environment)
+    return root / (environment.get("SUPPORTBOT_STORE") or said or DEFAULT_STORE)
+
+
 def wire(bot: Bot, root: Path, environment: Mapping[str, str]) -> Wiring:
-    where = root / str(bot.settings.server.get("store") or DEFAULT_STORE)
+    where = store_of(bot, root, environment)
     where.parent.mkdir(parents=True, exist_ok=True)
     store = SQLiteStore(where)
     model = LiteLLMModel(bot.settings.llm, environment)
