@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from supportbot.decision.classify import Classified, evidence
 from supportbot.decision.draft import Draft, first_trigger, way_out
@@ -15,8 +16,7 @@ from supportbot.model.decision import Candidate, Hit, Kind
 Rule = Handler | Guide
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One alternative of a rule that the message brought up."""
 
     rule: Rule

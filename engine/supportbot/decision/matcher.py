@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import re2
 
@@ -27,8 +27,7 @@ Step = tuple[Node, int, int, Captures]  # a node, the position after it, words m
 Then = TypeVar("Then")
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
+class Held(NamedTuple):
     """A match block that holds: matched words in all, its hits."""
 
     block: int

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from supportbot.model.session import Session, SlotValue
 
 Kind = Literal["handler", "guide", "form", "llm"]
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """A pattern found in the message: token span [start, end), matched words, captured values."""
 
     pattern: int
@@ -36,8 +35,7 @@ class Candidate:
     rejected: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CategoryScore:
+class CategoryScore(NamedTuple):
     id: str
     score: float
     evidence: tuple[str, ...]
