@@ -35,11 +35,13 @@ class Fix:
     """The one safe edit that mends a finding: inside ``place``, the text ``old`` becomes ``new``.
 
     ``old`` must stand there exactly once, whatever quotes are around it; an edit that no longer fits is not made.
+    Without ``old`` the whole of ``place`` is replaced. With neither, it is an entry of a list, or a comment, and goes
+    with its dash or comma.
     """
 
     place: Place
-    old: str
-    new: str
+    old: str = ""
+    new: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,8 @@ class Section:
 def sections() -> Mapping[str, Section]:
     """By code, in the order of the page."""
     found: dict[str, Section] = {}
-    chapter, code, lines, fenced = "", "", [], False
+    chapter, code, fenced = "", "", False
+    lines: list[str] = []
     for line in [*checks_page().read_text("utf-8").split("\n"), "## "]:
         if _FENCE.match(line):
             fenced = not fenced

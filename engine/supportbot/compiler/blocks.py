@@ -20,7 +20,7 @@ from supportbot.compiler.patterns import (
 )
 from supportbot.compiler.trie import MAX_EXPANSIONS, TooManyOptions, TrieBuilder, Typos, deletions
 from supportbot.config.yaml_reader import YamlList, YamlMap, locate
-from supportbot.diagnostics import Diagnostic, Place, Related, did_you_mean, error, warning
+from supportbot.diagnostics import Diagnostic, Fix, Place, Related, correction, did_you_mean, error, warning
 from supportbot.model.index import Anchor, Block, Index, Pattern, Role, Use
 
 __all__ = ["IndexBuilder", "Typos"]
@@ -217,7 +217,8 @@ class IndexBuilder:
         for name, spot in self._named_lists:
             if name not in self.list_places:
                 hint = did_you_mean(name, self.list_places) or "define it in rules/lists.yaml"
-                self._mistake("unknown-list", spot, f"there is no list '{name}'", hint)
+                fix = correction(spot, name, self.list_places)
+                self.diagnostics.append(error("unknown-list", spot, f"there is no list '{name}'", hint, fix=fix))
         for name in self.list_places:
             cycle = _cycle(name, self._list_uses)
             if cycle:
@@ -258,6 +259,7 @@ def _repeated(name: str, text: str, place: Place, first: Place) -> Diagnostic:
         f"the phrase '{text}' stands in the list '{name}' twice",
         "remove one of them",
         related,
+        fix=Fix(place),
     )
 
 

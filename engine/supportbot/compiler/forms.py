@@ -9,6 +9,7 @@ from supportbot.compiler.nodes import flag, maps, named, section, text, texts, v
 from supportbot.compiler.steps import compile_steps
 from supportbot.compiler.templates import COMMON
 from supportbot.config.yaml_nodes import YamlMap
+from supportbot.diagnostics import correction
 from supportbot.model.bot import SLOT_TYPES, Form, FormWords, SlotSpec, SlotType
 
 RETRIES = 3
@@ -127,7 +128,8 @@ def _prefill(node: YamlMap, context: Context) -> Iterator[str]:
             yield source
         else:
             hint = context.refs.hint("prefill", source, PREFILLS)
-            context.refs.error("undefined-variable", place, f"a slot cannot be filled from '{source}'", hint)
+            message = f"a slot cannot be filled from '{source}'"
+            context.refs.error("undefined-variable", place, message, hint, fix=correction(place, source, PREFILLS))
 
 
 def _response(node: YamlMap, key: str, context: Context) -> str | None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from supportbot.compiler.nodes import key_place
 from supportbot.config.yaml_nodes import YamlMap
-from supportbot.diagnostics import Diagnostic, Place, Related, did_you_mean, error, warning
+from supportbot.diagnostics import Diagnostic, Fix, Place, Related, correction, did_you_mean, error, warning
 
 Kind = Literal[
     "state", "trigger", "condition", "category", "guide", "handler", "response", "form", "action", "connection", "list"
@@ -48,8 +48,10 @@ class References:
     hints: dict[tuple[str, str], str] = field(default_factory=dict)
     lost: frozenset[str] = frozenset()  # kinds of which a file could not be read: unknown ids may be there
 
-    def error(self, code: str, place: Place, message: str, hint: str = "", *related: Related) -> None:
-        self.diagnostics.append(error(code, place, message, hint, *related))
+    def error(
+        self, code: str, place: Place, message: str, hint: str = "", *related: Related, fix: Fix | None = None
+    ) -> None:
+        self.diagnostics.append(error(code, place, message, hint, *related, fix=fix))
 
     def warn(self, code: str, place: Place, message: str, hint: str = "", *related: Related) -> None:
         self.diagnostics.append(warning(code, place, message, hint, *related))
@@ -91,7 +93,8 @@ class References:
             return True
         if kind not in self.lost:
             hint = self.hint(kind, name, self.known(kind))
-            self.error(f"unknown-{kind}", place, f"there is no {kind} '{name}'", hint)
+            fix = correction(place, name, self.known(kind)) if hint else None
+            self.error(f"unknown-{kind}", place, f"there is no {kind} '{name}'", hint, fix=fix)
         return False
 
     def only_one(self, node: YamlMap, first: str, second: str, what: str) -> None:

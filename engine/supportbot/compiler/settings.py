@@ -19,7 +19,7 @@ from supportbot.compiler.steps import compile_steps
 from supportbot.compiler.templates import PROMPT_EXTRAS
 from supportbot.compiler.variables import variable_text
 from supportbot.config.yaml_nodes import YamlMap
-from supportbot.diagnostics import Place, did_you_mean
+from supportbot.diagnostics import Place, correction, did_you_mean
 from supportbot.model.bot import GuideFlow, Hours, Invariant, Limits, ModelSettings, Settings, Step, Template
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -210,6 +210,8 @@ def prompt_text(node: YamlMap, key: str, prompts: Mapping[str, str], context: Co
         return None
     if name not in prompts:
         hint = context.refs.hint("prompt", name, prompts) or "write the file into the folder prompts/"
-        context.refs.error("unknown-prompt", value_place(node, key), f"there is no file prompts/{name}", hint)
+        place = value_place(node, key)
+        fix = correction(place, name, prompts)
+        context.refs.error("unknown-prompt", place, f"there is no file prompts/{name}", hint, fix=fix)
         return None
     return prompts[name]

@@ -7,7 +7,7 @@ compares those with a scope. Nothing is ever evaluated here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -17,7 +17,7 @@ from jinja2.parser import Parser
 
 from supportbot.compiler.template_nodes import ALLOWED, TESTS, forbidden, path_of
 from supportbot.compiler.template_places import Spot
-from supportbot.diagnostics import Diagnostic, Place, did_you_mean, error
+from supportbot.diagnostics import Diagnostic, Place, correction, did_you_mean, error
 from supportbot.model.bot import Expression, Template
 from supportbot.model.templating import FILTERS, environment
 
@@ -80,6 +80,7 @@ class Problem:
     message: str
     hint: str
     word: str = ""
+    known: Iterable[str] = ()  # what may stand in its place
 
 
 @dataclass(slots=True)
@@ -206,7 +207,7 @@ def _inside_loop(node: nodes.For, depth: int, bound: frozenset[str]) -> list[Vis
 def _problems(node: nodes.Node) -> list[Problem]:
     if isinstance(node, nodes.Filter) and node.name not in FILTERS:
         message, hint = f"there is no filter '{node.name}'", did_you_mean(node.name, FILTERS)
-        return [Problem("unknown-filter", node.lineno, message, hint, node.name)]
+        return [Problem("unknown-filter", node.lineno, message, hint, node.name, FILTERS)]
     if isinstance(node, nodes.Test) and node.name not in TESTS:
         message, hint = f"there is no test '{node.name}'", "only 'is defined' and 'is none' (and 'is not ...') exist"
         return [Problem("template-forbidden", node.lineno, message, hint, node.name)]
@@ -216,7 +217,7 @@ def _problems(node: nodes.Node) -> list[Problem]:
 
 def _placed(problem: Problem, spot: Spot) -> Diagnostic:
     place = spot.find((problem.word,), problem.lineno) if problem.word else spot.line(problem.lineno)
-    return error(problem.code, place, problem.message, problem.hint)
+    return error(problem.code, place, problem.message, problem.hint, fix=correction(place, problem.word, problem.known))
 
 
 # --- names ----------------------------------------------------------------------------------
@@ -226,7 +227,7 @@ def _check_name(name: Name, scope: Scope, spot: Spot) -> Diagnostic | None:
     root, *rest = name.path
     if root not in scope.roots:
         hint = did_you_mean(root, scope.roots)
-        return _undefined(name, spot, 1, f"'{root}' is not known here", hint)
+        return _undefined(name, spot, 1, f"'{root}' is not known here", hint, scope.roots)
     keys = scope.roots[root]
     if not rest:
         plain = keys is not None and not keys and root not in GROUPS
@@ -246,12 +247,13 @@ def _unknown_key(name: Name, spot: Spot, keys: frozenset[str]) -> Diagnostic:
     hint = did_you_mean(key, keys)
     if root == "slots":
         message = f"nothing in this bot fills the slot '{key}'"
-        return error("unknown-slot", spot.find(name.path, name.lineno, 2), message, hint or FILLING)
+        place = spot.find(name.path, name.lineno, 2)
+        return error("unknown-slot", place, message, hint or FILLING, fix=correction(place, key, keys))
     if not keys and root not in GROUPS:
         return _undefined(name, spot, 2, f"'{root}' is a single value and has no parts", f"write {root}")
     if root == "result":
         hint = hint or "an action's `save` says which parts of its answer are kept"
-    return _undefined(name, spot, 2, f"'{root}' has no '{key}'", hint)
+    return _undefined(name, spot, 2, f"'{root}' has no '{key}'", hint, keys)
 
 
 def _not_a_value(name: Name, spot: Spot, keys: frozenset[str] | None) -> Diagnostic:
@@ -260,5 +262,6 @@ def _not_a_value(name: Name, spot: Spot, keys: frozenset[str] | None) -> Diagnos
     return _undefined(name, spot, 1, f"'{root}' is a group of values, not a value", f"name one of its parts: {parts}")
 
 
-def _undefined(name: Name, spot: Spot, part: int, message: str, hint: str) -> Diagnostic:
-    return error("undefined-variable", spot.find(name.path, name.lineno, part), message, hint)
+def _undefined(name: Name, spot: Spot, part: int, message: str, hint: str, known: Iterable[str] = ()) -> Diagnostic:
+    place = spot.find(name.path, name.lineno, part)
+    return error("undefined-variable", place, message, hint, fix=correction(place, name.path[part - 1], known))

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from supportbot.config.yaml_place import lines_of
-from supportbot.diagnostics import Diagnostic, Place, did_you_mean, warning
+from supportbot.diagnostics import Diagnostic, Fix, Place, did_you_mean, warning
 
 _MARK = "supportbot:"
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*supportbot:\s*(?P<verb>\S*)[ \t]*(?P<code>\S*)[ \t]*(?P<reason>.*?)\s*$")
@@ -84,7 +84,8 @@ def _unused(ignore: Ignore, findings: Iterable[Diagnostic]) -> Diagnostic:
     where = "in this file" if not ignore.line else f"in line {ignore.line}"
     here = {item.code for item in findings if item.place.file == ignore.file and ignore.line in (0, item.place.line)}
     hint = did_you_mean(ignore.code, here) if here else "remove the comment"
-    return warning("unused-ignore", ignore.place, f"there is no finding '{ignore.code}' {where}", hint)
+    message, fix = f"there is no finding '{ignore.code}' {where}", None if here else Fix(ignore.place)
+    return warning("unused-ignore", ignore.place, message, hint, fix=fix)
 
 
 def _problem(match: re.Match[str], before: Sequence[str]) -> tuple[str, str] | None:

@@ -7,13 +7,14 @@ any of the given schemas" helps nobody.
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Iterable
 from typing import Any
 
 from supportbot.config.schema_rules import Rule, places_of_keys, rule_for
 from supportbot.config.yaml_nodes import YamlList, YamlMap
-from supportbot.diagnostics import Diagnostic, Place, did_you_mean, error
+from supportbot.diagnostics import Diagnostic, Fix, Place, correction, did_you_mean, error
 
 _TYPES: dict[type, str] = {
     YamlMap: "object",
@@ -137,10 +138,10 @@ class _Walker:
 
     # --- findings -------------------------------------------------------------------------
 
-    def _add(self, code: str, place: Place, message: str, hint: str = "") -> None:
+    def _add(self, code: str, place: Place, message: str, hint: str = "", fix: Fix | None = None) -> None:
         if place.end_line > place.line:  # underlining a whole block hides what is meant
             place = Place(place.file, place.line, place.column, place.line, place.column + 1)
-        self.found.append(error(code, place, message, hint))
+        self.found.append(error(code, place, message, hint, fix=fix))
 
     def _empty(self, place: Place, what: str) -> None:
         self._add("empty-value", place, f"{what} is empty", "fill it in or remove it")
@@ -152,7 +153,7 @@ class _Walker:
             return
         expected = _either(_WORDS[name] for name in rule.types)
         message = f"{what} must be {expected}, but this is {_described(value, is_a)}"
-        self._add("wrong-type", place, message, _type_hint(rule, value, is_a))
+        self._add("wrong-type", place, message, _type_hint(rule, value, is_a), _type_fix(rule, value, is_a, place))
 
     def _among(self, rule: Rule, value: Any, place: Place, what: str) -> None:
         if any(value == item and isinstance(value, bool) == isinstance(item, bool) for item in rule.enum):
@@ -161,7 +162,7 @@ class _Walker:
         only = allowed[0] if len(allowed) == 1 else None
         hint = f"write {only}, or remove the key" if only else did_you_mean(_written(value), allowed)
         message = f"{what} is '{_short(_written(value))}'; it can be {_either(allowed)}"
-        self._add("not-allowed", place, message, hint)
+        self._add("not-allowed", place, message, hint, correction(place, _written(value), allowed))
 
     def _missing(self, rule: Rule, key: str, place: Place, what: str) -> None:
         example = rule.properties[key].example if key in rule.properties else None
@@ -183,7 +184,8 @@ class _Walker:
                 return self._add("wrong-type", place, "a text that begins with { must be in quotes", f'"{{{key}}}"')
             instead = _INSTEAD.get((rule.title, key)) or self._elsewhere(rule, key, parent)
             hint = instead or did_you_mean(key, rule.properties)
-        self._add("unknown-key", place, f"'{_short(key)}' is not a key of {_part(rule, what)}", hint)
+        fix = correction(place, key, free) if near else None
+        self._add("unknown-key", place, f"'{_short(key)}' is not a key of {_part(rule, what)}", hint, fix)
 
     def _elsewhere(self, rule: Rule, key: str, parent: Rule | None) -> str:
         for name, inner in rule.properties.items():
@@ -253,6 +255,25 @@ def _type_hint(rule: Rule, value: Any, is_a: str) -> str:
     if is_a == "object" and "string" in wanted:
         return "put the text in quotes if it has a colon"
     return ""
+
+
+def _type_fix(rule: Rule, value: Any, is_a: str, place: Place) -> Fix | None:
+    """The edit that gives a scalar the type that is wanted, where the value itself is not in doubt."""
+    if place.line != place.end_line:
+        return None
+    if is_a in ("integer", "number", "boolean") and "string" in rule.types:
+        return Fix(place, _written(value), f'"{_written(value)}"')
+    if is_a != "string":
+        return None
+    truth = _TRUTHS.get(value.lower(), value.lower())
+    if rule.types == ("boolean",) and truth in (["true"] if rule.enum else ["true", "false"]):
+        return Fix(place, "", truth)
+    if rule.types in (("integer",), ("number",)) and re.fullmatch(r"0|[1-9][0-9]{0,8}", value):
+        return Fix(place, "", value)
+    takes_texts = rule.items is not None and "string" in rule.items.types
+    if "array" in rule.types and takes_texts and value and not value.startswith(("-", "[")) and "\n" not in value:
+        return Fix(place, "", f"[{json.dumps(value, ensure_ascii=False)}]")
+    return None
 
 
 def _written(value: Any) -> str:

@@ -29,7 +29,7 @@ from supportbot.config.yaml_nodes import YamlList, YamlMap
 from supportbot.config.yaml_place import lines_of, locate
 from supportbot.config.yaml_scalars import NUMBER_STARTS, NumberProblem, typed
 from supportbot.config.yaml_syntax import braces, explain_syntax
-from supportbot.diagnostics import Diagnostic, Place, Related, error, warning
+from supportbot.diagnostics import Diagnostic, Fix, Place, Related, error, warning
 
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "YamlList", "YamlMap", "decode", "locate", "read_yaml"]
 
@@ -189,7 +189,8 @@ class _Reader:
             return typed(text)
         except NumberProblem as problem:
             hint = "put it in quotes if it is a text, e.g. an account number"
-            self.found.append(error(problem.code, place, str(problem), hint))
+            fix = Fix(place, "", f'"{text}"') if problem.code == "number-too-long" else None
+            self.found.append(error(problem.code, place, str(problem), hint, fix=fix))
             return 0
 
     def _attach(self, value: Any, place: Place) -> None:
@@ -321,7 +322,14 @@ class _Reader:
             return
         message = "a backslash in double quotes makes an invisible control character here"
         hint = "write the text in single quotes, where a backslash is just a backslash"
-        self.found.append(warning("escaped-control", place, message, hint))
+        self.found.append(warning("escaped-control", place, message, hint, fix=self._in_single_quotes(place)))
+
+    def _in_single_quotes(self, place: Place) -> Fix | None:
+        """The same characters between single quotes, where that surely is what was meant."""
+        raw = lines_of(self.source)[place.line - 1][place.column : place.end_column - 2]
+        if place.line != place.end_line or "'" in raw or re.search(r'\\[\\"nuUx/]', raw):
+            return None
+        return Fix(place, "", f"'{raw}'")
 
 
 def _spoken(key: object) -> str:

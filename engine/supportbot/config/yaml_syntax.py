@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import yaml
 
 from supportbot.config.yaml_place import lines_of
-from supportbot.diagnostics import Diagnostic, Place, error
+from supportbot.diagnostics import Diagnostic, Fix, Place, error
 
 _SLOW_PARSER_LIMIT = 200_000  # characters; Python's own parser words its messages better but takes 6 s a megabyte
 _BRACES = "a text that begins with {{ must be in quotes"
@@ -74,6 +74,7 @@ class _Finding:
     line: int
     start: int
     end: int
+    mended: str | None = None  # what must stand there, when nothing else can be meant
 
 
 def explain_syntax(source: str, file: str, problem: Exception) -> Diagnostic:
@@ -82,7 +83,9 @@ def explain_syntax(source: str, file: str, problem: Exception) -> Diagnostic:
     for trap in _TRAPS:
         found = trap(stop)
         if found is not None:
-            return error("yaml-syntax", _place(stop, file, found), found.message, found.hint)
+            place = _place(stop, file, found)
+            fix = None if found.mended is None else Fix(place, "", found.mended)
+            return error("yaml-syntax", place, found.message, found.hint, fix=fix)
     hint = (
         "compare the indentation with the lines above, and put the text in quotes if it has : # [ ] { } & * ! | > % @"
     )
@@ -103,7 +106,7 @@ def braces(source: str, place: Place) -> Diagnostic:
     """The finding for ``{{ name }}`` without quotes, which YAML takes for a mapping whose key is a mapping."""
     text = re.sub(r"\s+#.*$", "", lines_of(source)[place.line - 1][place.column - 1 :].rstrip())
     where = Place(place.file, place.line, place.column, place.line, place.column + len(text))
-    return error("yaml-syntax", where, _BRACES, _mend(text))
+    return error("yaml-syntax", where, _BRACES, _mend(text), fix=Fix(where, "", _quoted(text)))
 
 
 def _stop(source: str, problem: Exception) -> _Stop:
@@ -148,7 +151,15 @@ def _at(stop: _Stop, message: str, hint: str, width: int = 1) -> _Finding:
 
 
 def _whole(stop: _Stop, value: str, column: int, message: str) -> _Finding:
-    return _Finding(message, _mend(value), stop.line, column, column + len(value))
+    mended = _quoted(value) if _is_one_text(value) else None
+    return _Finding(message, _mend(value), stop.line, column, column + len(value), mended)
+
+
+def _is_one_text(value: str) -> bool:
+    """Whether quotes around all of it are surely meant: no quotes in it, no bracket or brace that is left open."""
+    if "'" in (value[:1], value[-1:]) or '"' in value:
+        return False
+    return all(value.count(pair[0]) == value.count(pair[1]) for pair in ("()", "[]", "{}"))
 
 
 # --- traps, in the order in which they are tried ----------------------------------------------
@@ -165,7 +176,8 @@ def _tab(stop: _Stop) -> _Finding | None:
             lead.end(),
         )
     if stop.letter == "\t":
-        return _at(stop, "a tab stands here where a space is expected", "replace the tab by a space")
+        message, hint = "a tab stands here where a space is expected", "replace the tab by a space"
+        return _Finding(message, hint, stop.line, stop.column, stop.column + 1, " ")
     return None
 
 
@@ -175,7 +187,8 @@ def _odd_space(stop: _Stop) -> _Finding | None:
             lead = re.match(r"[ ]*[\xa0\u2000-\u200b\u202f\u3000][\s\u200b]*", stop.lines[number])
             if lead:
                 hint = "replace the beginning of the line by ordinary spaces; such spaces come with pasted text"
-                return _Finding("this line is indented with special spaces", hint, number, 0, lead.end())
+                mended = re.sub(r"\S|[^\S ]", " ", lead[0].replace("\u200b", ""))
+                return _Finding("this line is indented with special spaces", hint, number, 0, lead.end(), mended)
     return None
 
 
@@ -325,11 +338,12 @@ def _missing_space(text: str, number: int) -> _Finding | None:
     start = len(text) - len(text.lstrip(" "))
     if re.match(r"-[^\s-]", text[start:]):
         hint = f"write it as: - {text[start + 1 :].rstrip()[:60]}"
-        return _Finding("a space is missing after the dash", hint, number, start, start + 1)
+        return _Finding("a space is missing after the dash", hint, number, start, start + 1, "- ")
     colon = re.match(r"[ ]*(?:-[ ]+)*([A-Za-z_][\w-]*):(?=[^\s:/])", text)
     if colon and ": " not in text:
         hint = f"write it as: {colon[1]}: {text[colon.end() :].rstrip()[:60]}"
-        return _Finding("a space is missing after the colon", hint, number, colon.start(1), colon.end())
+        message = "a space is missing after the colon"
+        return _Finding(message, hint, number, colon.start(1), colon.end(), f"{colon[1]}: ")
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from supportbot.diagnostics import Diagnostic, did_you_mean, error, warning
+from supportbot.diagnostics import Diagnostic, correction, did_you_mean, error, warning
 from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, StartGuide, Step
 from supportbot.proofs.steps import steps_in
 from supportbot.proofs.texts import Rule, rules_of
@@ -122,6 +122,7 @@ class _Flow:
                     invariant.place,
                     f"there is no state '{invariant.reach}'",
                     did_you_mean(invariant.reach, [*self.bot.graph.states, "person"]),
+                    fix=correction(invariant.place, invariant.reach, [*self.bot.graph.states, "person"]),
                 )
                 continue
             for state in sorted(reachable(self.edges, self.bot.graph.initial)):

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from supportbot.decision.matcher import Found
-from supportbot.diagnostics import Diagnostic, Related, error, warning
+from supportbot.diagnostics import Diagnostic, Fix, Related, error, warning
 from supportbot.model.bot import Handler, When
 from supportbot.model.index import Block, Pattern
 from supportbot.proofs.ground import Ground
@@ -57,6 +57,7 @@ class Phrases:
             first = seen.setdefault((pattern.use.role, said, pattern.exact, pattern.anchor), pattern)
             if first is pattern:
                 continue
+            same = (first.source, first.weight) == (pattern.source, pattern.weight)
             also = "" if first.source == pattern.source else f", as '{first.source}'"
             yield (
                 pattern,
@@ -66,6 +67,7 @@ class Phrases:
                     f"the phrase '{pattern.source}' stands here twice{also}",
                     "remove one of them",
                     Related(first.place, "it stands here first"),
+                    fix=Fix(pattern.place) if same else None,
                 ),
             )
 
