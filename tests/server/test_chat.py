@@ -23,6 +23,7 @@ def test_a_turn_has_the_documented_form() -> None:
             "handler": "echo",
             "llm": {"used": False},
             "actions": [],
+            "revision": "",
         }
         assert world.conversations.request_ids == [request_id]
 

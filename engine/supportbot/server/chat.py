@@ -7,12 +7,13 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import blake2b
 from typing import Any
 
 from supportbot.decision.conclude import GREETING
 from supportbot.model.decision import CallModel, Outcome, Suggested
 from supportbot.model.session import Message
-from supportbot.runtime.conversation import TurnResult
+from supportbot.runtime.conversation import GUESSED, TurnResult
 from supportbot.server.bodies import clean, kind_of
 from supportbot.server.problems import Problem
 from supportbot.server.service import called_actions
@@ -38,16 +39,24 @@ class ChatRequest:
         return Message(self.message_id, self.session_id, self.text, "chat", now, self.visitor)
 
 
-def parse(data: Mapping[str, Any]) -> ChatRequest:
+def parse(data: Mapping[str, Any], request_id: str = "") -> ChatRequest:
     """Read a request's JSON object. Raises Problem 400."""
     if "message" not in data:
         raise Problem(400, 'The key "message" is missing. Send "" to begin a conversation.')
+    session_id = _session_id(data.get("session_id"))
+    text = clean(_string(data["message"], "message")).strip()
     return ChatRequest(
-        session_id=_session_id(data.get("session_id")),
-        text=clean(_string(data["message"], "message")).strip(),
-        message_id=_message_id(data.get("message_id")),
+        session_id=session_id,
+        text=text,
+        message_id=_message_id(data.get("message_id")) or guessed_id(session_id, text, request_id),
         visitor=_visitor(data.get("visitor")),
     )
+
+
+def guessed_id(session_id: str, text: str, request_id: str) -> str:
+    """The id of a message whose sender gave none: a request that is sent again says the same under the same id."""
+    said = "\0".join((session_id, request_id, text)).encode("utf-8", "replace")
+    return GUESSED + blake2b(said, digest_size=16).hexdigest()
 
 
 def render(result: TurnResult, request_id: str) -> dict[str, object]:
@@ -59,6 +68,7 @@ def render(result: TurnResult, request_id: str) -> dict[str, object]:
         "handler": result.decision.handler if result.decision else GREETING,
         "llm": _llm(result.outcomes),
         "actions": called_actions(result),
+        "revision": result.revision,
         "request_id": request_id,
     }
 
@@ -81,7 +91,7 @@ def _session_id(value: object) -> str:
 
 def _message_id(value: object) -> str:
     if value is None:
-        return secrets.token_hex(16)
+        return ""
     text = _string(value, "message_id")
     if not 1 <= len(text) <= MESSAGE_ID_CHARS or not text.isprintable():
         raise Problem(400, f'A "message_id" has 1 to {MESSAGE_ID_CHARS} printable characters.')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import secrets
 
@@ -11,11 +12,13 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from supportbot.errors import StoreError
+from supportbot.runtime.tallies import LABELS_END
 from supportbot.server import logs
-from supportbot.server.problems import Problem, from_http_error, problem_response
+from supportbot.server.problems import REVISION_HEADER, Problem, from_http_error, problem_response
 from supportbot.server.service import SERVICE
 
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
+METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"}
 QUIET = {"/livez", "/readyz"}  # asked every few seconds by orchestrators
 STARTED: web.RequestKey[float] = web.RequestKey("started", float)
 
@@ -41,16 +44,41 @@ async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
         logs.REQUEST_ID.set(request_id_of(request.headers.get("X-Request-ID", "")))
     logs.REVISION.set(service.bot.revision)
     response = await _answer(request, handler)
+    headers = response.headers
+    headers.setdefault(REVISION_HEADER, service.bot.revision)
     if service.draining:
         response.force_close()
     level = logging.DEBUG if request.path in QUIET and response.status < 400 else logging.INFO
-    seconds = round(loop.time() - request[STARTED], 4)
-    logs.log(level, "request", method=request.method, path=request.path, status=response.status, seconds=seconds)
+    seconds = loop.time() - request[STARTED]
+    service.metrics.requests.add(
+        f"{_route(request)}{LABELS_END}{_method(request)}{LABELS_END}{response.status}", seconds
+    )
+    facts = {"method": request.method, "path": request.path, "status": response.status, "seconds": round(seconds, 4)}
+    logs.log(level, "request", **facts)
     return response
 
 
+def _uncounted(path: str) -> bool:
+    """Paths that orchestrators ask, and webhooks: one address of a channel's service speaks for all its visitors."""
+    return path in QUIET or path.startswith("/webhook/")
+
+
+def _route(request: web.Request) -> str:
+    """The path as it was declared: what callers put into it must not become a label."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "none"
+
+
+def _method(request: web.Request) -> str:
+    return request.method if request.method in METHODS else "other"
+
+
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    service = request.app[SERVICE]
     try:
+        if not _uncounted(request.path) and (wait := service.wait_for_address(request.remote or "")):
+            detail = "These are too many requests from one address. Slow down a little."
+            raise Problem(429, detail, {"Retry-After": str(max(1, math.ceil(wait)))})
         return await handler(request)
     except Problem as problem:
         return problem_response(problem)

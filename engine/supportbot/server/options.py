@@ -61,6 +61,7 @@ class Texts:
     late: str = "This is taking longer than usual. Write anything, and I tell you what I found, or ask me for a person."
     pending: str = "One moment please, I am looking into it."
     trouble: str = "Sorry, something went wrong on our side. Please try again in a moment, or ask me for a person."
+    busy: str = "That was a lot at once, I cannot keep up. Please give me a minute and write again."
     words_please: str = "I can only read text. Please tell me in a few words what the problem is."
     connecting: str = "I am connecting you to a colleague."
     nobody_free: str = "Sorry, nobody is free right now. Shall we call you back, or shall I open a ticket for you?"

@@ -6,12 +6,17 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
+import msgspec
 from aiohttp import web
 
 from supportbot.errors import SupportbotError
 from supportbot.server import logs
 
+REVISION_HEADER = "X-Bot-Revision"
 NO_HEADERS: Mapping[str, str] = {}
+
+
+_encoder = msgspec.json.Encoder()
 
 
 class Problem(SupportbotError):
@@ -55,7 +60,10 @@ def json_response(body: object, status: int = 200) -> web.Response:
 
 def encode(body: object) -> bytes:
     """JSON in UTF-8. Lone surrogates, which UTF-8 cannot hold, become question marks."""
-    return json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+    try:
+        return _encoder.encode(body)
+    except UnicodeEncodeError:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
 def from_http_error(failure: web.HTTPException) -> Problem:

@@ -15,7 +15,7 @@ from zoneinfo import available_timezones
 
 from supportbot.model.session import Message
 from supportbot.server.bodies import clean, deeper_than
-from supportbot.server.chat import RESERVED, VISITOR_CHARS
+from supportbot.server.chat import RESERVED, VISITOR_CHARS, guessed_id
 from supportbot.server.options import ServerLimits
 
 Kind = Literal["greet", "message", "wordless", "answers", "handover_failed", "too_long", "failure"]
@@ -70,7 +70,7 @@ def read_object(body: bytes, limits: ServerLimits) -> Mapping[str, Any]:
     return _mapping(value)
 
 
-def parse(payload: Mapping[str, Any]) -> Event:
+def parse(payload: Mapping[str, Any], http_request_id: str = "") -> Event:
     """Read any JSON object. Never raises."""
     inner = _mapping(payload.get("entity"))
     if "handler" not in payload and "handler" in inner:  # wrapped, as the other webhooks of SalesIQ are
@@ -81,12 +81,13 @@ def parse(payload: Mapping[str, Any]) -> Event:
     text = _text(payload, visitor).strip() or "; ".join(answers.values())
     request_id = _scalar(_mapping(payload.get("request")).get("id"))
     preview = key.startswith(PREVIEW)
+    own_id = session_id(key or secrets.token_hex(16))
     return Event(
         kind=_kind(payload, text),
-        session_id=session_id(key or secrets.token_hex(16)),
+        session_id=own_id,
         known=bool(key),
         text=text,
-        message_id=request_id[:REQUEST_ID_CHARS] or secrets.token_hex(16),
+        message_id=request_id[:REQUEST_ID_CHARS] or guessed_id(own_id, text, http_request_id),
         visitor=_visitor(visitor),
         request_id=request_id if key and not preview and REQUEST_ID.fullmatch(request_id) else "",
         preview=preview,

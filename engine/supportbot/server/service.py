@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -14,18 +13,19 @@ from aiohttp import web
 from supportbot.decision.conclude import GREETING, start_session, welcome
 from supportbot.errors import SettingsError
 from supportbot.model.bot import Bot, Step
-from supportbot.model.decision import CallAction, CallModel, Outcome, Reply
+from supportbot.model.decision import CallAction, CallModel, Reply
 from supportbot.model.session import Message, Turn
 from supportbot.runtime.conversation import Answer, Render, TurnResult
 from supportbot.runtime.delivery import Delivery, Push
+from supportbot.runtime.metrics import Metrics
 from supportbot.runtime.ports import Clock, Model, Store
+from supportbot.runtime.rates import Rates
 from supportbot.server import logs
-from supportbot.server.options import ServerOptions
+from supportbot.server.observing import Beside
+from supportbot.server.options import ServerOptions, is_loopback
 from supportbot.server.salesiq_channel import Channel, read_channel
 
 T = TypeVar("T")
-
-FAILURES_IN_A_ROW = 3
 
 
 class Conversing(Protocol):
@@ -39,8 +39,6 @@ class Conversing(Protocol):
     def model(self) -> Model: ...
     @property
     def clock(self) -> Clock: ...
-    async def take(self, message: Message, request_id: str = "") -> TurnResult: ...
-    async def begin(self, message: Message, request_id: str = "") -> TurnResult: ...
     async def answer(
         self,
         message: Message,
@@ -54,48 +52,40 @@ class Conversing(Protocol):
         self, message: Message, steps: Sequence[Step], request_id: str = "", delivery: Delivery | None = None
     ) -> TurnResult: ...
     async def reset(self, session_id: str) -> bool: ...
-
-
-@dataclass(slots=True)
-class Pulse:
-    """How the outside world did lately, seen from the turns: failures in a row of the model and of connections."""
-
-    model: int = 0
-    connections: dict[str, int] = field(default_factory=dict)
-
-    def note(self, bot: Bot, outcomes: tuple[Outcome, ...]) -> None:
-        for outcome in outcomes:
-            if outcome.error == "off":
-                continue
-            if isinstance(outcome.effect, CallModel):
-                self.model = 0 if outcome.ok else self.model + 1
-            elif action := bot.actions.get(outcome.effect.action):
-                failures = self.connections.get(action.connection, 0)
-                self.connections[action.connection] = 0 if outcome.ok else failures + 1
-
-    @staticmethod
-    def word(failures: int | None) -> str:
-        if failures is None:
-            return "unused"
-        return "failing" if failures >= FAILURES_IN_A_ROW else "ok"
+    async def erase(self, session_id: str) -> bool: ...
 
 
 class Service:
     """Turns run as tasks of their own, so that neither a deadline nor a caller who hangs up cuts one in half."""
 
-    def __init__(self, conversations: Conversing, options: ServerOptions, push: Push | None = None) -> None:
+    def __init__(
+        self,
+        conversations: Conversing,
+        options: ServerOptions,
+        push: Push | None = None,
+        beside: Beside | None = None,
+    ) -> None:
         """Raises SettingsError for a channel whose callers could not be told from others."""
         self.conversations = conversations
         self.options = options
         self.push = push
         self._channel = (self.bot.revision, read_channel(self.bot.settings.salesiq, options.environment))
         self.draining = False
-        self.pulse = Pulse()
+        self.beside = beside or Beside()
+        self.sessions, self.addresses = Rates(), Rates()
         self._work: set[asyncio.Task[object]] = set()
 
     @property
     def bot(self) -> Bot:
         return self.conversations.bot
+
+    @property
+    def metrics(self) -> Metrics:
+        return self.beside.metrics
+
+    @property
+    def in_work(self) -> int:
+        return len(self._work)
 
     @property
     def channel(self) -> Channel:
@@ -124,9 +114,45 @@ class Service:
         session = start_session(bot, message.session_id, now, message.channel)
         return welcome(bot, Turn(session, message, now)).reply
 
-    async def turn(self, work: Coroutine[None, None, TurnResult], deadline: float) -> TurnResult:
-        """Run one turn. Raises TimeoutError at ``deadline`` (loop time); the turn goes on and is saved even then."""
-        return await self.wait(self.start(self._observed(work)), deadline)
+    def wait_for_session(self, session_id: str) -> float:
+        """Seconds after which the session may write again; 0.0 for now."""
+        wait = self.sessions.wait(session_id, self.bot.settings.operations.session_rate)
+        if wait:
+            self.metrics.count(self.metrics.refused, "session_rate")
+        return wait
+
+    def wait_for_address(self, address: str) -> float:
+        """The same for a network address. This machine's own is not counted: a proxy here speaks for everybody."""
+        if not address or is_loopback(address):
+            return 0.0
+        wait = self.addresses.wait(address, self.bot.settings.operations.address_rate)
+        if wait:
+            self.metrics.count(self.metrics.refused, "address_rate")
+        return wait
+
+    def is_full(self) -> bool:
+        """Whether so many turns are in work that no other should begin."""
+        full = len(self._work) >= self.bot.settings.operations.turns
+        if full:
+            self.metrics.count(self.metrics.refused, "turns")
+        return full
+
+    async def answer(
+        self, message: Message, render: Render, *, greets: bool = False, delivery: Delivery | None = None
+    ) -> Answer:
+        """One turn, noted and logged. Started (``start``) it outlives its caller."""
+        talk, request_id = self.conversations.answer, logs.REQUEST_ID.get()
+        try:
+            answer = await talk(message, request_id, render, greets=greets, delivery=delivery)
+        except Exception as failure:
+            self.beside.turn_failed(message.channel, failure)
+            raise
+        self.beside.answered(message.channel, answer)
+        if answer.result is not None:
+            self.observe(answer.result)
+        else:
+            logs.log(logging.INFO, "repeated message")
+        return answer
 
     def start(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
         """Work that is finished even when nobody waits for it any more."""
@@ -146,14 +172,9 @@ class Service:
                 task.add_done_callback(_report)
             raise
 
-    async def _observed(self, work: Coroutine[None, None, TurnResult]) -> TurnResult:
-        result = await work
-        self.observe(result)
-        return result
-
     def observe(self, result: TurnResult) -> None:
         """Note and log a turn."""
-        self.pulse.note(self.bot, result.outcomes)
+        self.beside.turn(self.bot, result)
         _log_turn(result)
 
     async def finish_work(self) -> None:

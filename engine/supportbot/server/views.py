@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from dataclasses import dataclass
 from datetime import timedelta
 
 from aiohttp import web
 
 from supportbot import __version__
 from supportbot.errors import StoreError
+from supportbot.runtime.conversation import Answer, TurnResult
 from supportbot.server import chat, logs
-from supportbot.server.admin import admin
 from supportbot.server.bodies import parse_object, read_body, require_json_type
 from supportbot.server.middlewares import STARTED
-from supportbot.server.problems import Problem, json_response
-from supportbot.server.service import SERVICE, Pulse, Service
+from supportbot.server.observing import Pulse
+from supportbot.server.problems import REVISION_HEADER, Problem, encode, json_response
+from supportbot.server.service import SERVICE, Service
 
 # What decides the word in /health. The bot answers without a model and without connections: then it is degraded.
+SHOWN = 20  # findings
 STATUS_CODES = {"healthy": 200, "degraded": 200, "unhealthy": 503}
 
 
@@ -33,27 +37,45 @@ async def take_message(request: web.Request) -> web.Response:
     limits = service.options.limits
     require_json_type(request)
     data = parse_object(await read_body(request, limits), limits)
-    asked = chat.parse(data)
-    logs.SESSION_ID.set(asked.session_id)
     request_id = logs.REQUEST_ID.get()
+    asked = chat.parse(data, request_id)
+    logs.SESSION_ID.set(asked.session_id)
+    _refuse_floods(service, asked.session_id)
+
+    def render(result: TurnResult) -> bytes:
+        return encode(chat.render(result, request_id))
+
     message = asked.message(service.now())
-    talk = service.conversations.take if asked.text else service.conversations.begin
     try:
-        result = await service.turn(talk(message, request_id), request[STARTED] + limits.chat_seconds)
+        turn = service.start(service.answer(message, render, greets=not asked.text))
+        answer = await service.wait(turn, request[STARTED] + limits.chat_seconds)
     except TimeoutError:
+        service.beside.failed("chat_endpoint_error", "a turn took longer than its deadline")
         detail = "The answer takes too long. It is still being worked on; ask again in a moment."
         raise Problem(503, detail, {"Retry-After": "5"}) from None
-    return json_response(chat.render(result, request_id))
+    except Exception as failure:
+        service.beside.failed("chat_endpoint_error", type(failure).__name__)
+        raise
+    service.beside.worked("chat_endpoint_error")
+    return answer_response(answer)
 
 
-@admin
-async def reset(request: web.Request) -> web.Response:
-    """POST /reset/{session_id}: the next message of that session meets a new conversation."""
-    session_id = chat.check_session_id(request.match_info["session_id"])
-    logs.SESSION_ID.set(session_id)
-    if not await request.app[SERVICE].conversations.reset(session_id):
-        raise Problem(404, "There is no conversation with this session id.")
-    return json_response({"session_id": session_id, "reset": True, "request_id": logs.REQUEST_ID.get()})
+def _refuse_floods(service: Service, session_id: str) -> None:
+    if wait := service.wait_for_session(session_id):
+        seconds = str(max(1, math.ceil(wait)))
+        raise Problem(429, "These are too many messages of one session. Slow down a little.", {"Retry-After": seconds})
+    if service.is_full():
+        raise Problem(503, "Too many messages are being answered right now. Try again.", {"Retry-After": "1"})
+
+
+def answer_response(answer: Answer) -> web.Response:
+    """The stored body itself; headers say which bot answered, and whether it was answered before."""
+    response = web.Response(body=answer.body, content_type="application/json")
+    if answer.result is None:
+        response.headers["X-Repeated"] = "true"
+    else:
+        response.headers[REVISION_HEADER] = answer.result.revision
+    return response
 
 
 async def livez(request: web.Request) -> web.Response:
@@ -69,28 +91,57 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def health(request: web.Request) -> web.Response:
-    """How the parts are doing. The store is asked now; model and connections are judged by their last turns."""
+    """How the parts are doing, by their last outcomes; ``reasons`` says why it is not healthy."""
     service = request.app[SERVICE]
-    pulse = service.pulse
-    active = await _active_sessions(service)
-    model = Pulse.word(pulse.model) if service.conversations.model.configured else "off"
-    connections = {name: Pulse.word(pulse.connections.get(name)) for name in service.bot.connections}
-    failing = "failing" in {model, *connections.values()}
-    status = "unhealthy" if active is None else "degraded" if failing else "healthy"
-    body = {
-        "status": status,
+    active = await active_sessions(service)
+    health = _judge(service, active)
+    reload = service.beside.reloader.last if service.beside.reloader is not None else None
+    body: dict[str, object] = {
+        "status": health.status,
+        "reasons": health.reasons,
         "active_sessions": active,
-        "store": {"status": "failing" if active is None else "ok"},
-        "model": {"status": model},
-        "connections": {name: {"status": word} for name, word in connections.items()},
+        "store": {"status": health.store},
+        "model": {"status": health.model},
+        "connections": {name: {"status": word} for name, word in health.connections.items()},
+        "alerts": list(service.beside.alerting.failing) if service.beside.alerting is not None else [],
         "bot": service.bot.settings.name,
         "revision": service.bot.revision,
         "version": __version__,
     }
-    return json_response(body, STATUS_CODES[status])
+    if reload is not None:
+        body["reload"] = {"ok": reload.ok, "diagnostics": [str(item) for item in reload.diagnostics[:SHOWN]]}
+    return json_response(body, STATUS_CODES[health.status])
 
 
-async def _active_sessions(service: Service) -> int | None:
+@dataclass(frozen=True, slots=True)
+class _Health:
+    status: str
+    reasons: list[str]
+    store: str
+    model: str
+    connections: dict[str, str]
+
+
+def _judge(service: Service, active: int | None) -> _Health:
+    pulse, reasons = service.beside.pulse, list[str]()
+    store = "ok" if active is not None and not pulse.store else "failing"
+    if store == "failing":
+        reasons.append("the store cannot be read" if active is None else "the store refused the last turn")
+    model = Pulse.word(pulse.model) if service.conversations.model.configured else "off"
+    if service.beside.breaker is not None and service.beside.breaker.is_open:
+        model = "paused"
+    if model in ("failing", "paused"):
+        reasons.append(f"the model gave no answer {pulse.model} times in a row; rules answer alone")
+    connections = {name: Pulse.word(pulse.connections.get(name)) for name in service.bot.connections}
+    reasons += [f"the connection {name} fails" for name, word in connections.items() if word == "failing"]
+    reloader = service.beside.reloader
+    if reloader is not None and reloader.last is not None and not reloader.last.ok:
+        reasons.append("the changed bot is wrong, the last good one answers")
+    status = "unhealthy" if store == "failing" else "degraded" if reasons else "healthy"
+    return _Health(status, reasons, store, model, connections)
+
+
+async def active_sessions(service: Service) -> int | None:
     """Sessions with a turn in the last ``session_minutes``; None when the store does not answer."""
     since = service.now() - timedelta(minutes=service.bot.settings.limits.session_minutes)
     try:

@@ -54,6 +54,7 @@ async def salesiq_event(request: web.Request) -> web.Response:
         content = await _answer(service, channel, _event(body, service), request[STARTED], deadline)
     except Exception as failure:  # SalesIQ drops a chat whose webhook answers anything but 200
         logs.log_failure("event failed", failure, channel="salesiq")
+        service.beside.failed("webhook_exception", type(failure).__name__)
         content = plain(Suggested(service.options.texts.trouble))
     return web.Response(
         body=content if isinstance(content, bytes) else encode(content), content_type="application/json"
@@ -74,7 +75,7 @@ def _event(body: bytes, service: Service) -> Event:
     payload = salesiq.read_object(body, service.options.limits)
     if body.strip() and not payload:
         logs.log(logging.WARNING, "unreadable event", channel="salesiq", detail="it is no JSON object")
-    event = salesiq.parse(payload)
+    event = salesiq.parse(payload, logs.REQUEST_ID.get())
     logs.SESSION_ID.set(event.session_id)
     return event
 
@@ -103,6 +104,8 @@ async def _answer(service: Service, channel: Channel, event: Event, started: flo
         return render(service.greeting(message), session, view)
     if event.kind == "handover_failed" and not (event.known and service.bot.settings.handover_failed):
         return plain(voice("nobody_free"), view)
+    if service.wait_for_session(message.session_id) or service.is_full():
+        return plain(voice("busy"), view)
     return await _Turn(service, event, message, view, voice).answer(started, deadline)
 
 
@@ -130,17 +133,24 @@ class _Turn:
             patience = min(deadline, started + self.view.channel.settings.pending_after)
         task = self.service.start(self._work())
         try:
-            return await self.service.wait(task, patience)
-        except TimeoutError:
+            body = await self.service.wait(task, patience)
+            self.service.beside.worked("webhook_exception")
+            return body
+        except TimeoutError as failure:
             if task.done():  # the turn's own failure
+                self._failed(failure)
                 return plain(self.voice("trouble"), self.view)
         except asyncio.CancelledError:
             self.delivery.postpone()  # SalesIQ hung up: what it did not hear is owed
             raise
         except Exception as failure:
             logs.log_failure("turn failed", failure, channel="salesiq")
+            self._failed(failure)
             return plain(self.voice("trouble"), self.view)
         return await self._instead(task)
+
+    def _failed(self, failure: BaseException) -> None:
+        self.service.beside.failed("webhook_exception", type(failure).__name__)
 
     async def _instead(self, task: asyncio.Task[bytes]) -> Body | bytes:
         part = self.voice("late" if self.delivery.push is None else "pending")
@@ -149,6 +159,7 @@ class _Turn:
         if self.delivery.push is not None:
             return {"action": "pending", "replies": [part.text]}
         logs.log(logging.WARNING, "answered at the deadline", channel="salesiq")
+        self.service.metrics.count(self.service.metrics.late, "salesiq")
         return plain(part, self.view)
 
     async def _work(self) -> bytes:
@@ -160,13 +171,11 @@ class _Turn:
                 self.service.observe(result)
                 return self._rendered(result)
             greets = self.event.kind == "greet"
-            answer = await talks.answer(self.message, request_id, self._rendered, greets=greets, delivery=self.delivery)
+            answer = await self.service.answer(self.message, self._rendered, greets=greets, delivery=self.delivery)
         except Exception:
             if self.delivery.late and self.service.push is not None and self.delivery.push is not None:
                 await self.service.push.respond(self.event.request_id, plain(self.voice("trouble"), self.view))
             raise
-        if answer.result is not None:
-            self.service.observe(answer.result)
         return answer.body
 
     def _rendered(self, result: TurnResult) -> bytes:
