@@ -95,13 +95,12 @@ def test_a_call_renders_its_body_sends_its_headers_and_saves_its_answer(bot: Bot
     [
         ((500, "{}"), "failed"),
         ((502, "{}"), "failed"),
-        ((400, "{}"), "failed"),
-        ((401, "{}"), "failed"),
-        ((429, "{}"), "rate_limited"),
+        ((400, "{}"), "rejected"),
+        ((401, "{}"), "auth"),
         ((200, "<html>"), "failed"),
         ((200, "[" * 100_000), "failed"),
         ((200, '{"ticket": {"number": "' + "9" * 2_000_000 + '"}}'), "failed"),
-        ("redirect", "failed"),
+        ("redirect", "rejected"),
     ],
 )
 def test_a_call_that_writes_is_sent_once_whatever_comes_back(
@@ -110,6 +109,12 @@ def test_a_call_that_writes_is_sent_once_whatever_comes_back(
     desk = Desk(answer)
     assert run(bot, desk) == ActionResult(False, {}, error)
     assert len(desk.requests) == 1
+
+
+def test_a_write_that_was_refused_for_lack_of_room_is_sent_again(bot: Bot) -> None:
+    desk = Desk((429, "{}"), (201, '{"ticket": {"number": 7}}'))
+    assert run(bot, desk) == ActionResult(True, {"ticket_number": 7})
+    assert len(desk.requests) == 2
 
 
 def test_a_desk_that_hangs_is_a_timeout(bot: Bot) -> None:
@@ -125,7 +130,7 @@ def test_a_reading_call_is_tried_three_times(bot: Bot) -> None:
     assert run(bot, desk, "find_ticket").error == "failed"
     assert len(desk.requests) == 3
     desk = Desk((404, ""))
-    assert run(bot, desk, "find_ticket").error == "failed"
+    assert run(bot, desk, "find_ticket").error == "rejected"
     assert len(desk.requests) == 1
 
 

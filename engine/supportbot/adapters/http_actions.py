@@ -1,183 +1,174 @@
 """Declared actions as HTTP calls.
 
-A call that writes is sent once: a desk that stores a ticket and then answers 502 would get a second one from a
-retry. Reading calls are tried up to three times. All of it within the connection's timeout, and whatever happens
-is an ``error`` of the result, never an exception, never a text that could hold a secret.
+Whatever happens is a result, never an exception, and no text of it could hold a secret.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote
 
 import aiohttp
-from aiohttp_retry import ExponentialRetry, RetryClient
-from yarl import URL
 
-from supportbot.adapters.environment import expand, missing_names
-from supportbot.decision.render import render
-from supportbot.model.bot import Action, BodyMap, Bot, Connection, Template
+from supportbot.adapters.private_hosts import allowed_hosts
+from supportbot.adapters.answers import Answer, judge, saved
+from supportbot.adapters.http_client import HttpClient, NotSent
+from supportbot.adapters.oauth import Held, MemoryTokens, TokenSource, TokenStore
+from supportbot.adapters.requests import Request, build_request, missing_of
+from supportbot.decision.render import holds
+from supportbot.model.bot import Action, Bot, Connection
+from supportbot.model.chains import chain_of
+from supportbot.model.connections import ErrorKind, OAuth
 from supportbot.model.session import SlotValue
+from supportbot.runtime.calls import CallResult, with_values
 from supportbot.runtime.ports import ActionResult
 
 log = logging.getLogger("supportbot.actions")
 
-_MAX_ANSWER = 1_000_000  # bytes
-_MAX_SAVED = 1_000  # characters
-_READING = frozenset(("GET", "HEAD"))
-_PASSING = {429, 502, 503, 504}
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    method: str
-    url: URL
-    headers: Mapping[str, str]
-    body: Any
+_BUSY_WAIT, _LIMIT_WAIT, _DOWN_WAIT = 1.0, 60.0, 2.0
 
 
 class HttpActions:
     """Calls services over the bot's connections; ``environment`` gives the values of ``${NAME}``."""
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        tokens: TokenStore | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        alert: Callable[[str], None] = lambda _text: None,
+    ) -> None:
         self._environment = environment
-        self._session: aiohttp.ClientSession | None = None
+        self._client = HttpClient()
+        self._tokens = TokenSource(self._client, environment, tokens or MemoryTokens(), now, alert)
+        self._rooms: dict[str, asyncio.Semaphore] = {}
+
+    def missing(self, bot: Bot, action: Action) -> tuple[str, ...]:
+        return missing_of(bot, action, self._environment)
 
     async def run(self, bot: Bot, action: Action, scope: Mapping[str, object]) -> ActionResult:
-        connection = bot.connections[action.connection]
-        missing = _missing(connection, self._environment)
+        """The whole action at once, with the actions before it; all within its connection's timeout."""
+        missing = self.missing(bot, action)
         if missing:
             log.warning("action %s is off: %s not set", action.id, ", ".join(missing))
-            return _failed("off")
+            return ActionResult(False, {}, "off")
+        values: dict[str, SlotValue] = {}
         try:
-            async with asyncio.timeout(connection.timeout):
-                status, content = await self._send(self._call(connection, action, scope))
+            async with asyncio.timeout(bot.connections[action.connection].timeout):
+                for name in chain_of(action, bot.actions) or ():
+                    result = await self._patiently(bot, bot.actions[name], with_values(scope, values))
+                    if result.verdict != "done":
+                        return ActionResult(False, {}, result.error or "failed")
+                    values |= result.values
         except TimeoutError:
-            return self._report(action, "timeout", "no answer in time")
+            log.warning("action %s failed: no answer in time", action.id)
+            return ActionResult(False, {}, "timeout")
+        return ActionResult(True, {slot: values[slot] for slot, _ in action.save if slot in values})
+
+    async def call(self, bot: Bot, action: Action, scope: Mapping[str, Any]) -> CallResult:
+        connection = bot.connections[action.connection]
+        missing = self.missing(bot, action)
+        if missing:
+            return CallResult("off", error="off", reason=f"{', '.join(missing)} not set")
+        room = self._rooms.setdefault(connection.id, asyncio.Semaphore(connection.concurrency))
+        try:
+            async with room:
+                result = await self._call(connection, action, scope)
         except Exception as failure:
             # The class only: texts of exceptions hold URLs and headers.
-            return self._report(action, "failed", type(failure).__name__)
-        if not 200 <= status < 300:
-            return self._report(action, "rate_limited" if status == 429 else "failed", f"status {status}")
-        return self._saved(action, content)
+            result = _unsure(action, type(failure).__name__)
+        if result.verdict != "done":
+            log.warning("action %s failed: %s", action.id, result.reason)
+        return result
 
     async def close(self) -> None:
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        await self._client.close()
 
-    def _report(self, action: Action, error: str, reason: str) -> ActionResult:
-        log.warning("action %s failed: %s", action.id, reason)
-        return _failed(error)
+    async def _patiently(self, bot: Bot, action: Action, scope: Mapping[str, Any]) -> CallResult:
+        """A call that is repeated while nothing happened; without a worker nobody would do it later."""
+        if action.condition is not None and not holds(action.condition, scope):
+            return CallResult("done")
+        for _ in range(2):
+            result = await self.call(bot, action, scope)
+            if result.verdict != "again" or not action.writes or result.wait > _DOWN_WAIT:
+                return result
+            await asyncio.sleep(result.wait)
+        return await self.call(bot, action, scope)
 
-    def _call(self, connection: Connection, action: Action, scope: Mapping[str, object]) -> _Call:
-        base = (expand(connection.base_url, self._environment) or "").rstrip("/")
-        path = render(action.path, _quoted(scope)).strip().lstrip("/")
-        headers = {name: expand(value, self._environment) or "" for name, value in connection.headers.items()}
-        if connection.bearer is not None:
-            headers["Authorization"] = f"Bearer {expand(connection.bearer, self._environment)}"
-        url = URL(f"{base}/{path}", encoded=True)  # as quoted: nothing is decoded or shortened afterwards
-        return _Call(action.method.upper(), url, headers, _body(action.body, scope))
-
-    async def _send(self, call: _Call) -> tuple[int, bytes]:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar()
-            )
-        options: dict[str, Any] = {"headers": call.headers, "allow_redirects": False}
-        if call.body is not None:
-            options["json"] = call.body
-        if call.method not in _READING:
-            async with self._session.request(call.method, call.url, **options) as response:
-                return response.status, await _content(response)
-        patience = ExponentialRetry(
-            attempts=3,
-            start_timeout=0.1,
-            statuses=_PASSING,
-            exceptions={aiohttp.ClientConnectionError},
-            methods=set(_READING),
-            retry_all_server_errors=False,
-        )
-        client = RetryClient(client_session=self._session, retry_options=patience, raise_for_status=False)
-        async with client.request(call.method, call.url, **options) as response:
-            return response.status, await _content(response)
-
-    def _saved(self, action: Action, content: bytes) -> ActionResult:
-        if not action.save:
-            return ActionResult(True, {})
+    async def _call(self, connection: Connection, action: Action, scope: Mapping[str, Any]) -> CallResult:
         try:
-            answer = json.loads(content)
-        except (ValueError, RecursionError):
-            return self._report(action, "failed", "the answer is not JSON")
-        return ActionResult(True, {slot: _scalar(_at(answer, pointer)) for slot, pointer in action.save})
+            request = build_request(connection, action, scope, self._environment)
+        except ValueError as failure:
+            return CallResult("refused", error="failed", reason=type(failure).__name__, alert=True)
+        hosts = allowed_hosts(self._environment)
+        private = connection.allow_private or (request.url.host or "").casefold() in hosts
+        auth = connection.auth if isinstance(connection.auth, OAuth) else None
+        stale = ""
+        for second in (False, True):
+            headers: dict[str, str] = {}
+            if auth is not None:
+                try:
+                    stale = await self._tokens.token(connection, auth, private, stale)
+                except Held as held:
+                    return _held(held)
+                headers["Authorization"] = auth.header.replace("{token}", stale)
+            answer = await self._sent(connection, action, request, headers, private)
+            if isinstance(answer, CallResult):
+                return answer
+            problem = judge(connection, action, answer)
+            if problem == "expired" and auth is not None and not second:
+                continue
+            return _result(action, answer, problem, scope)
+        raise AssertionError("unreachable")
+
+    async def _sent(
+        self, connection: Connection, action: Action, request: Request, headers: Mapping[str, str], private: bool
+    ) -> Answer | CallResult:
+        try:
+            return await self._client.send(request, headers, connection.timeout, connection.retry, private)
+        except NotSent as failure:
+            if failure.final:
+                return CallResult("refused", error="failed", reason=f"not sent: {failure.reason}", alert=True)
+            return CallResult("again", error="failed", wait=_DOWN_WAIT, reason=f"not reached: {failure.reason}")
+        except TimeoutError:
+            return _unsure(action, "no answer in time", "timeout")
+        except aiohttp.ClientError as failure:
+            return _unsure(action, type(failure).__name__)
 
 
-def _failed(error: str) -> ActionResult:
-    return ActionResult(False, {}, error)
+def _unsure(action: Action, reason: str, error: str = "failed") -> CallResult:
+    """A read may be repeated whatever became of it."""
+    return CallResult("unknown" if action.writes else "again", error=error, wait=_DOWN_WAIT, reason=reason)
 
 
-def _missing(connection: Connection, environment: Mapping[str, str]) -> tuple[str, ...]:
-    texts = (connection.base_url, *connection.headers.values(), connection.bearer or "")
-    return tuple(dict.fromkeys(name for text in texts for name in missing_names(text, environment)))
+def _held(held: Held) -> CallResult:
+    if held.permanent:
+        return CallResult("refused", error="auth", reason=held.reason, alert=True)
+    return CallResult("again", error="rate_limited", wait=held.wait, reason=held.reason)
 
 
-async def _content(response: aiohttp.ClientResponse) -> bytes:
-    """At most ``_MAX_ANSWER`` bytes of the body; a longer one is cut, and then it is not JSON any more."""
-    parts: list[bytes] = []
-    size = 0
-    async for part in response.content.iter_chunked(65_536):
-        parts.append(part)
-        size += len(part)
-        if size > _MAX_ANSWER:
-            response.close()
-            break
-    return b"".join(parts)[:_MAX_ANSWER]
+def _result(action: Action, answer: Answer, problem: ErrorKind | None, scope: Mapping[str, Any]) -> CallResult:
+    reason = f"status {answer.status}"
+    if problem is None:
+        values, found = saved(action, answer, scope)
+        return CallResult("done", values, found)
+    if problem == "unknown":
+        return _unsure(action, reason)
+    if problem in ("busy", "rate_limited"):
+        wait = answer.retry_after if answer.retry_after is not None else None
+        usual = _BUSY_WAIT if problem == "busy" else _LIMIT_WAIT
+        return CallResult("again", error="rate_limited", wait=usual if wait is None else wait, reason=reason)
+    if problem in ("expired", "auth"):
+        return CallResult("refused", error="auth", reason=f"{reason}: signing in or the rights", alert=True)
+    return CallResult("refused", error="rejected", reason=f"{reason}: refused{_fields(answer)}", alert=True)
 
 
-def _quoted(value: Any) -> Any:
-    """The scope with every text percent-encoded, so that a visitor's slot stays one segment of the path."""
-    if isinstance(value, str):
-        return "" if not value.strip(".") else quote(value, safe="")
-    if isinstance(value, Mapping):
-        return {key: _quoted(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_quoted(item) for item in value)
-    return value
-
-
-def _body(tree: object, scope: Mapping[str, object]) -> Any:
-    if isinstance(tree, Template):
-        return render(tree, scope)
-    if isinstance(tree, BodyMap):
-        return {key: _body(item, scope) for key, item in tree.items}
-    if isinstance(tree, tuple):
-        return [_body(item, scope) for item in tree]
-    return tree
-
-
-def _at(document: Any, pointer: str) -> Any:
-    """What a JSON pointer (RFC 6901) finds, or None."""
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        if isinstance(document, dict):
-            document = document.get(key)
-        elif isinstance(document, list) and key.isascii() and key.isdigit() and int(key) < len(document):
-            document = document[int(key)]
-        else:
-            return None
-    return document
-
-
-def _scalar(value: Any) -> SlotValue:
-    """A value that fits a slot; whatever does not is saved as empty text, because the call itself succeeded."""
-    if isinstance(value, str):
-        return value[:_MAX_SAVED].encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, float) and not math.isfinite(value):
-        return ""
-    return value if isinstance(value, (bool, int, float)) else ""
+def _fields(answer: Answer) -> str:
+    """Names of the fields that a service complains about; never their values."""
+    rows = answer.document.get("errors") if isinstance(answer.document, dict) else None
+    names = [row.get("fieldName") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    known = [name for name in names if isinstance(name, str) and len(name) <= 40 and name.isascii()]
+    return f" ({', '.join(known[:5])})" if known else ""

@@ -8,6 +8,7 @@ from supportbot.compiler.context import Context
 from supportbot.compiler.nodes import section, value_place
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.model.bot import Action
+from supportbot.model.chains import chain_of
 
 
 def check_chains(actions: Mapping[str, Action], nodes: Mapping[str, YamlMap], context: Context) -> None:
@@ -23,26 +24,6 @@ def check_chains(actions: Mapping[str, Action], nodes: Mapping[str, YamlMap], co
             message = f"nothing is said while '{action.id}' is under way, when the service needs longer than a moment"
             hint = "add while_pending: [{reply: ...}] with a response that promises nothing yet"
             context.refs.warn("missing-pending", action.place, message, hint)
-
-
-def chain_of(action: Action, actions: Mapping[str, Action]) -> tuple[str, ...] | None:
-    """The ids of all calls that an action makes, in order, itself last; None when they go round in a circle."""
-    order: list[str] = []
-    open_: set[str] = set()
-
-    def visit(name: str) -> bool:
-        if name in order:
-            return True
-        if name in open_:
-            return False
-        open_.add(name)
-        known = actions.get(name)
-        if known is not None and not all(visit(earlier) for earlier in known.before):
-            return False
-        order.append(name)
-        return True
-
-    return tuple(order) if visit(action.id) else None
 
 
 def _check_before(action: Action, actions: Mapping[str, Action], node: YamlMap, context: Context) -> None:
