@@ -54,6 +54,7 @@ llm:
   budget: {{session_tokens: 1, day_tokens: 1, session_cost: 0.5, day_cost: 5, spent: {STEPS}}}
 server:
   store: data/sessions.db
+  action_wait: 2.5s
   retention: 30d
   turns: 100
   connections: 100

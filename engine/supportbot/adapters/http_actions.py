@@ -13,10 +13,10 @@ from typing import Any
 
 import aiohttp
 
-from supportbot.adapters.private_hosts import allowed_hosts
 from supportbot.adapters.answers import Answer, judge, saved
 from supportbot.adapters.http_client import HttpClient, NotSent
 from supportbot.adapters.oauth import Held, MemoryTokens, TokenSource, TokenStore
+from supportbot.adapters.private_hosts import allowed_hosts
 from supportbot.adapters.requests import Request, build_request, missing_of
 from supportbot.decision.render import holds
 from supportbot.model.bot import Action, Bot, Connection

@@ -17,8 +17,8 @@ from typing import Any
 import aiohttp
 from aiohttp_retry import ExponentialRetry, RetryClient
 
-from supportbot.adapters.private_hosts import PrivateAddress, StrictResolver, is_private
 from supportbot.adapters.answers import Answer, read_answer, retry_after
+from supportbot.adapters.private_hosts import PrivateAddress, StrictResolver, is_private
 from supportbot.adapters.requests import Request
 from supportbot.model.connections import ReadRetry
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from supportbot.model.session import Session
 from supportbot.runtime.figures import Figures
 from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, StoredReply
+from supportbot.runtime.queued import NO_CHANGES, CallChanges
 from supportbot.runtime.statistics import figures_of
 from supportbot.runtime.tallies import tallies_of
 
@@ -37,6 +38,7 @@ class MemoryStore:
         record: Record | None,
         reply: StoredReply | None = None,
         ended: Record | None = None,
+        changes: CallChanges = NO_CHANGES,  # there is no outbox in memory: actions are run at once
     ) -> None:
         known = self.sessions_by_id.get(session.id)
         if known is not None and known.version != session.version - 1:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
+from supportbot.adapters.outbox_schema import OUTBOX
 from supportbot.errors import StoreError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _FIRST = """
 CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL);
@@ -41,7 +42,7 @@ CREATE TABLE tallies (
     name TEXT NOT NULL, labels TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (name, labels)) WITHOUT ROWID;
 CREATE TABLE snapshots (revision TEXT PRIMARY KEY, at REAL NOT NULL, files BLOB NOT NULL)
 """
-_STEPS = {1: _FIRST, 2: _SECOND}
+_STEPS = {1: _FIRST, 2: _SECOND, 3: OUTBOX}
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -18,11 +18,13 @@ import msgspec
 
 from supportbot.adapters.sqlite_figures import read_figures
 from supportbot.adapters.sqlite_memory import SessionMemory
+from supportbot.adapters.sqlite_outbox import SQLiteOutbox, write_changes
 from supportbot.adapters.sqlite_worker import SQLiteWorker
 from supportbot.errors import StoreError
 from supportbot.model.session import Session
 from supportbot.runtime.figures import Figures
 from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, StoredReply
+from supportbot.runtime.queued import NO_CHANGES, CallChanges
 from supportbot.runtime.tallies import DAY_COST, DAY_TOKENS, Tallies, tallies_of
 
 _FIELDS = Record.__dataclass_fields__
@@ -92,6 +94,7 @@ class SQLiteStore:
         record: Record | None,
         reply: StoredReply | None = None,
         ended: Record | None = None,
+        changes: CallChanges = NO_CHANGES,
     ) -> None:
         row = _session_row(session)
         new = [item for item in (ended, record) if item is not None]
@@ -108,6 +111,7 @@ class SQLiteStore:
                 connection.execute(_ADD_RECORD, values)
             if answer is not None:
                 connection.execute(_PUT_REPLY, answer)
+            write_changes(connection, changes)
 
         try:
             tallies = [tallies_of(item) for item in new]
@@ -117,6 +121,11 @@ class SQLiteStore:
             raise
         self._memory.renew(session, reply.key if reply is not None else None, _KNOWN_KEYS)
 
+    @property
+    def outbox(self) -> SQLiteOutbox:
+        """The queued calls and access tokens in the same file."""
+        return SQLiteOutbox(self._worker)
+
     # --- sessions ----------------------------------------------------------------------------
 
     async def delete(self, session_id: str) -> bool:
@@ -124,7 +133,7 @@ class SQLiteStore:
 
         def work(connection: sqlite3.Connection) -> bool:
             found = connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount
-            for table in ("records", "replies"):
+            for table in ("records", "replies", "calls"):
                 found += connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,)).rowcount
             return found > 0
 

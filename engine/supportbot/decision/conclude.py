@@ -32,6 +32,8 @@ from supportbot.model.session import Exchange, Message, Session, SlotValue, Turn
 
 REQUEST = "REQUEST:"  # a line of a model's answer that asks for a declared effect
 GREETING = "greeting"
+RESULT = "action"
+PENDING = "pending"  # the error of an outcome that is not known yet
 SILENCE = "timeout"
 ASIDE = "channel"  # the channel reported something
 
@@ -78,7 +80,8 @@ def conclude(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcom
         draft.outputs.clear()
     if draft.effects:  # a turn asks the outside world once
         notes.append(f"not done, because an outcome asked for it: {', '.join(map(_name_of, draft.effects))}")
-    reply, session = _reply(bot, draft.session, parts, values, turn.now, bot.settings.fallback)
+    waits = any(outcome.error == PENDING for outcome in outcomes)  # then silence is no lack of an answer
+    reply, session = _reply(bot, draft.session, parts, values, turn.now, None if waits else bot.settings.fallback)
     topic = decision.kind == "llm" or (decision.kind == "guide" and bool(bot.guides[decision.handler].steps))
     session = _finished(bot, session, turn, reply, decision.handler, topic)
     return Conclusion(session, reply, tuple(draft.triggers), "; ".join(notes))
@@ -115,6 +118,20 @@ def aside(bot: Bot, session: Session, steps: Sequence[Step], now: datetime) -> C
     return Conclusion(after, reply, tuple(draft.triggers))
 
 
+def settle(bot: Bot, session: Session, effect: CallAction, outcome: Outcome, now: datetime) -> Conclusion:
+    """What the end of an action changes and says, when its turn is over already. A hand-over cannot be made then."""
+    known = known_session(bot, Turn(session, _no_message(session, now), now))
+    draft = Draft(bot, known, _no_message(session, now), now)
+    _after_action(draft, effect, outcome)
+    outputs: list[Output | _ModelText] = [
+        output for output in draft.outputs if not isinstance(output, HandOver | NobodyThere)
+    ]
+    reply, after = _reply(bot, draft.session, outputs, outcome.values, now)
+    history = _longer(after, Exchange("", reply.text, RESULT, now), bot.settings.limits.history)
+    after = replace(after, history=history, offered=session.offered, version=session.version + 1)
+    return Conclusion(after, reply, tuple(draft.triggers))
+
+
 def _name_of(effect: Effect) -> str:
     return f"the action {effect.action}" if isinstance(effect, CallAction) else "a question to the model"
 
@@ -124,10 +141,12 @@ def _after_action(draft: Draft, effect: CallAction, outcome: Outcome) -> None:
     if outcome.ok:
         draft.remember(outcome.values)
         draft.run(action.on_success)
+    elif outcome.error == PENDING:
+        draft.run(action.while_pending)
     elif outcome.error == "off" and action.when_off:
         draft.run(action.when_off)
     else:
-        draft.run(action.on_failure)
+        draft.run(action.on_error.get(outcome.error, action.on_failure))
 
 
 def _after_model(draft: Draft, effect: CallModel, outcome: Outcome, notes: list[str]) -> list[Output | _ModelText]:

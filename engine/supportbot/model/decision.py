@@ -73,7 +73,8 @@ Effect = CallAction | CallModel
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of an effect. ``error``: off, timeout, rate_limited, failed, empty, paused, busy, spent.
+    """What became of an effect. ``error``: off, timeout, rate_limited, failed, empty, paused, busy, spent; of an
+    action also rejected, auth, and pending, when it is not known yet.
 
     ``value``: the model's text, or a mapping of saved slots for an action.
     """

@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 from supportbot.decision.scope import scope_of
 from supportbot.model.bot import Action, Bot
 from supportbot.model.session import Session, SlotValue
-from supportbot.runtime.masking import mask
+from supportbot.runtime.masking import CARD, SECRET, mask
 
 # done      it happened, or the answer was read
 # again     nothing happened: safe to repeat after ``wait`` seconds
@@ -64,8 +64,9 @@ def call_scope(
 ) -> dict[str, Any]:
     """Everything that the templates of a call may name. JSON-like, so that it can be kept until the call is made."""
     own_id = session.id.removeprefix(_SALESIQ)
+    safe = {name: _without_secrets(value) for name, value in slots.items()}
     return {
-        **scope_of(bot, replace(session, slots=slots), now),
+        **scope_of(bot, replace(session, slots=safe), now),
         "reference": reference,
         "conversation": {
             "id": session.visitor.get("conversation_id") or own_id,
@@ -80,6 +81,14 @@ def call_scope(
 def with_values(scope: Mapping[str, Any], values: Mapping[str, SlotValue]) -> dict[str, Any]:
     """The scope after earlier calls of a chain have saved these slots."""
     return {**scope, "slots": {**scope.get("slots", {}), **values}}
+
+
+def _without_secrets(value: SlotValue) -> SlotValue:
+    """What a visitor wrote, masked as a whole when a card number or a password is in it: no desk needs those."""
+    if not isinstance(value, str) or not any(character.isalpha() for character in value):
+        return value
+    masked = mask(value)
+    return masked if CARD in masked or SECRET in masked else value
 
 
 def _transcript(session: Session) -> str:

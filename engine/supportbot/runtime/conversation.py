@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import perf_counter
 
-from supportbot.decision.conclude import aside, conclude, reset, welcome
+from supportbot.decision.conclude import aside, conclude, reset, settle, welcome
 from supportbot.decision.decide import decide
 from supportbot.decision.suggestions import meant, understood
 from supportbot.decision.timeouts import elapse
@@ -16,11 +16,13 @@ from supportbot.model.bot import Bot, Step
 from supportbot.model.decision import CallModel, Conclusion, Decision, Outcome, Reply
 from supportbot.model.session import Message, Session, Turn
 from supportbot.runtime.budget import SpentModel, is_spent
-from supportbot.runtime.delivery import Delivery, deliver, owing, paid
+from supportbot.runtime.delivery import Delivery, deliver, owing, owing_more, paid
 from supportbot.runtime.effects import run_effects
 from supportbot.runtime.locks import SessionLocks
 from supportbot.runtime.opening import Opened, reopen
+from supportbot.runtime.pending import NOTHING_QUEUED, CallDesk, Queued, end_of, with_ends
 from supportbot.runtime.ports import Actions, Clock, Conflict, Model, Record, Store, StoredReply
+from supportbot.runtime.queued import CallChanges, QueuedCall
 from supportbot.runtime.records import build_record, idle_result, silence_record, standing_of
 
 GUESSED = "~"  # begins an id that was made from what a message says, because its channel gave none
@@ -71,12 +73,22 @@ class _Asked:
 class Conversations:
     """Takes messages, one at a time for each session. Raises StoreError only; then nothing of the turn was kept."""
 
-    def __init__(self, bot: Bot, store: Store, model: Model, actions: Actions, clock: Clock) -> None:
+    def __init__(
+        self,
+        bot: Bot,
+        store: Store,
+        model: Model,
+        actions: Actions,
+        clock: Clock,
+        outbox: CallDesk | None = None,
+    ) -> None:
+        """``outbox``: queues actions with the turn; without one ``actions`` runs them at once."""
         self.bot = bot  # may be exchanged between two turns; a turn reads it once
         self.store = store
         self.model = model
         self.actions = actions
         self.clock = clock
+        self.outbox = outbox
         self._locks = SessionLocks()
 
     async def take(self, message: Message, request_id: str = "", delivery: Delivery | None = None) -> TurnResult:
@@ -211,9 +223,12 @@ class Conversations:
         decision = None if asked.greets else decide(bot, turn)
         decided = perf_counter()
         outcomes: tuple[Outcome, ...] = ()
+        queued = NOTHING_QUEUED
         if decision is not None and decision.effects:
             model = await self._affordable(bot, turn, decision)
-            outcomes = await run_effects(bot, turn, decision, model, self.actions)
+            if self.outbox is not None:
+                queued = self.outbox.queue(bot, turn, decision)
+            outcomes = await run_effects(bot, turn, decision, model, self.actions, queued.outcomes)
         acted = perf_counter()
         conclusion = welcome(bot, turn) if decision is None else conclude(bot, turn, decision, outcomes)
         count = opened.session.asked + (decision is not None)
@@ -234,12 +249,84 @@ class Conversations:
         result = TurnResult(session, reply, decision, outcomes, record, stages, bot.revision)
         body = None if asked.render is None else _stored(asked.message, asked.render(result), now)
         try:
-            await self.store.commit(owing(session, reply, asked.delivery), record, body, _ending(bot, opened, now))
-        except Conflict as conflict:
-            if decision is not None and decision.effects:  # done once already: the turn must not be tried again
+            ended = _ending(bot, opened, now)
+            kept = owing(session, reply, asked.delivery)
+            if queued.calls:
+                await self.store.commit(kept, record, body, ended, CallChanges(queued.calls))
+            else:
+                await self.store.commit(kept, record, body, ended)
+        except BaseException as failure:
+            if self.outbox is not None:
+                self.outbox.forget(queued)
+            if not isinstance(failure, Conflict):
+                raise
+            conflict = failure
+            if decision is not None and _ran(decision, queued):  # done once already: the turn must not be tried again
                 raise StoreError(f"session {session.id!r} was changed while its actions ran") from conflict
             raise
-        return replace(result, stages=(*stages, ("commit", perf_counter() - concluded)))
+        result = replace(result, stages=(*stages, ("commit", perf_counter() - concluded)))
+        if self.outbox is None or decision is None or not queued.calls:
+            return result
+        ended_calls = await self.outbox.wait(queued)
+        return await self._with_ends(bot, asked, turn, decision, result, stored, opened, ended_calls)
+
+    async def _with_ends(
+        self,
+        bot: Bot,
+        asked: _Asked,
+        turn: Turn,
+        decision: Decision,
+        first: TurnResult,
+        stored: Session | None,
+        opened: Opened,
+        calls: Sequence[QueuedCall],
+    ) -> TurnResult:
+        """The turn as if the calls that ended in time had been done at once. What fails here is told later."""
+        if not calls:
+            return first
+        outcomes = with_ends(first.outcomes, calls)
+        conclusion = conclude(bot, turn, decision, outcomes)
+        standing = standing_of(bot, opened.session, conclusion, first.session.asked)
+        reply = paid(_with_unheard(opened, conclusion.reply), stored.undelivered if stored is not None else ())
+        session = replace(
+            conclusion.session,
+            version=first.session.version + 1,
+            asked=first.session.asked,
+            person=standing.person,
+            undelivered=(),
+        )
+        result = replace(first, session=session, reply=reply, outcomes=outcomes)
+        now = self.clock.now()
+        body = None if asked.render is None else StoredReply(asked.message.id, asked.render(result), now, now + WINDOW)
+        told = CallChanges(told=tuple(call.id for call in calls))
+        try:
+            await self.store.commit(owing(session, reply, asked.delivery), None, body, None, told)
+        except StoreError:
+            if asked.render is not None:
+                asked.render(first)
+            return first
+        return result
+
+    async def tell(self, call: QueuedCall) -> None:
+        """Take up how a call ended after its turn: it is said first in the visitor's next one. Raises StoreError."""
+        async with self._locks.hold(call.session_id):
+            for last in (False, False, True):
+                if self.outbox is None or await self.outbox.is_told(call):
+                    return
+                bot, session = self.bot, await self.store.load(call.session_id)
+                if session is None or call.action not in bot.actions:
+                    await self.outbox.mark_told(call)
+                    return
+                effect, outcome = end_of(call)
+                done = settle(bot, session, effect, outcome, self.clock.now())
+                try:
+                    await self.store.commit(
+                        owing_more(done.session, done.reply), None, None, None, CallChanges(told=(call.id,))
+                    )
+                    return
+                except Conflict:
+                    if last:
+                        raise
 
     async def _affordable(self, bot: Bot, turn: Turn, decision: Decision) -> Model:
         asks = any(isinstance(effect, CallModel) for effect in decision.effects)
@@ -262,6 +349,11 @@ def _asks_for_more(session: Session, message: Message) -> bool:
     """Whether the visitor took the first suggestion of the text that was said instead of an answer."""
     offered = session.offered if session.undelivered else ()
     return bool(offered) and meant(message.text, offered) == offered[0]
+
+
+def _ran(decision: Decision, queued: Queued) -> bool:
+    """Whether something was done that must not be done again; what is only queued was not written either."""
+    return len(decision.effects) > len(queued.calls)
 
 
 def _window(message: Message) -> timedelta:

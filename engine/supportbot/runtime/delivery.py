@@ -62,6 +62,12 @@ def owing(session: Session, reply: Reply, delivery: Delivery | None) -> Session:
     return replace(session, undelivered=owed, offered=delivery.offered)
 
 
+def owing_more(session: Session, reply: Reply) -> Session:
+    """The session with one more reply that waits for the visitor's next message."""
+    owed = tuple(Owed(part.text, part.suggestions, part.response) for part in reply.texts)
+    return replace(session, undelivered=(*session.undelivered, *owed))
+
+
 def paid(reply: Reply, owed: Sequence[Owed]) -> Reply:
     """A reply that begins with what was owed."""
     if not owed:

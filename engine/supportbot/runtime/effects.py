@@ -5,31 +5,40 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable
-from dataclasses import replace
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
-from supportbot.decision.scope import scope_of
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Decision, Outcome
 from supportbot.model.session import Turn
+from supportbot.runtime.calls import call_scope, new_reference
 from supportbot.runtime.ports import ActionResult, Actions, Model, ModelAnswer
 from supportbot.runtime.prompts import build_prompt, without_marks
 
 log = logging.getLogger("supportbot.effects")
 
 _GRACE = 0.5  # seconds that an adapter may take beyond its own deadline before it is cut off
-_ERRORS = frozenset(("off", "timeout", "rate_limited", "failed", "empty", "paused", "busy", "spent"))
+_ERRORS = frozenset(
+    ("off", "timeout", "rate_limited", "failed", "empty", "paused", "busy", "spent", "rejected", "auth")
+)
 
 Result = TypeVar("Result")
 
 
-async def run_effects(bot: Bot, turn: Turn, decision: Decision, model: Model, actions: Actions) -> tuple[Outcome, ...]:
-    """One outcome for each effect of the decision. Effects run one after the other, as the rule wrote them."""
+async def run_effects(
+    bot: Bot, turn: Turn, decision: Decision, model: Model, actions: Actions, known: Sequence[Outcome] = ()
+) -> tuple[Outcome, ...]:
+    """One outcome for each effect of the decision. Effects run one after the other, as the rule wrote them.
+
+    ``known``: outcomes of effects that need not be run here.
+    """
+    by_effect = {id(outcome.effect): outcome for outcome in known}
     outcomes: list[Outcome] = []
     for effect in decision.effects:
         started = time.perf_counter()
-        if isinstance(effect, CallModel):
+        if id(effect) in by_effect:
+            outcomes.append(by_effect[id(effect)])
+        elif isinstance(effect, CallModel):
             answer = await _ask(bot, turn, decision, model)
             outcomes.append(_model_outcome(effect, answer, time.perf_counter() - started))
         else:
@@ -48,7 +57,7 @@ async def _ask(bot: Bot, turn: Turn, decision: Decision, model: Model) -> ModelA
 
 async def _call(bot: Bot, turn: Turn, decision: Decision, effect: CallAction, actions: Actions) -> ActionResult:
     action = bot.actions[effect.action]
-    scope = scope_of(bot, replace(decision.session, slots=effect.slots), turn.now)
+    scope = call_scope(bot, decision.session, effect.slots, turn.now, new_reference())
     seconds = bot.connections[action.connection].timeout
     result = await _within(seconds, actions.run(bot, action, scope), f"action {action.id}")
     return result if isinstance(result, ActionResult) else ActionResult(False, {}, result)

@@ -11,6 +11,7 @@ from supportbot.errors import StoreError
 from supportbot.model.bot import Action, Bot
 from supportbot.model.session import Session, SlotValue
 from supportbot.runtime.figures import Figures
+from supportbot.runtime.queued import NO_CHANGES, CallChanges
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,7 @@ class Store(Protocol):
         record: Record | None,
         reply: StoredReply | None = None,
         ended: Record | None = None,
+        changes: CallChanges = NO_CHANGES,
     ) -> None:
         """Write all of it in one transaction; on return it survives a crash.
 

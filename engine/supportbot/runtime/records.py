@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
+from supportbot.decision.conclude import PENDING
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Conclusion, Decision, Outcome
 from supportbot.model.session import Session, Turn
@@ -62,7 +63,7 @@ def build_record(
 ) -> Record:
     """``decision`` None stands for a greeting. ``elapsed``: seconds from reading the session to its reply."""
     answers = [outcome for outcome in outcomes if isinstance(outcome.effect, CallModel)]
-    errors = [outcome.error for outcome in outcomes if outcome.error]
+    errors = [outcome.error for outcome in outcomes if outcome.error and outcome.error != PENDING]
     tokens_in = sum(answer.tokens_in for answer in answers)
     before = turn.session
     return Record(

@@ -1,0 +1,60 @@
+"""Wiring of actions: the store's outbox, the worker that empties it, the HTTP calls that it makes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from supportbot.adapters.clock import SystemClock
+from supportbot.adapters.http_actions import HttpActions
+from supportbot.adapters.requests import missing_of, missing_of_connection
+from supportbot.adapters.sqlite_store import SQLiteStore
+from supportbot.compiler.quantities import seconds
+from supportbot.model.bot import Bot
+from supportbot.runtime.outbox import OutboxWorker
+from supportbot.runtime.pending import WAIT, CallDesk
+
+log = logging.getLogger("supportbot.alerts")
+
+
+@dataclass(frozen=True, slots=True)
+class Queueing:
+    actions: HttpActions
+    worker: OutboxWorker
+    desk: CallDesk
+
+
+def wire_actions(
+    bot: Bot,
+    current: Callable[[], Bot],
+    store: SQLiteStore,
+    environment: Mapping[str, str],
+    alert: Callable[[str], None] | None = None,
+) -> Queueing:
+    """``current`` gives the bot of a later moment, when its files were exchanged. ``alert`` tells a person."""
+    tell = alert or (lambda text: log.error("%s", text))
+    outbox, clock = store.outbox, SystemClock()
+    actions = HttpActions(environment, outbox, clock.now, tell)
+    worker = OutboxWorker(current, outbox, actions, clock, tell)
+    return Queueing(actions, worker, CallDesk(worker, outbox, action_wait(bot)))
+
+
+def action_wait(bot: Bot) -> float:
+    """Seconds that a reply waits for an action."""
+    given = bot.settings.server.get("action_wait")
+    length = seconds(given if isinstance(given, str) else f"{given}s") if given is not None else None
+    return WAIT if length is None else length
+
+
+def actions_off(bot: Bot, environment: Mapping[str, str]) -> list[str]:
+    """What is switched off because the environment does not name it. Names only, never values."""
+    lines = []
+    for connection in bot.connections.values():
+        if missing := missing_of_connection(connection, environment):
+            lines.append(f"the connection '{connection.id}' is off: set {', '.join(missing)}")
+    for action in bot.actions.values():
+        own = missing_of(bot, action, environment)
+        if set(own) - set(missing_of_connection(bot.connections[action.connection], environment)):
+            lines.append(f"the action '{action.id}' is off: set {', '.join(own)}")
+    return lines
