@@ -39,6 +39,7 @@ def shown_path(file: str, root: Path | None, base: Path | None = None) -> str:
 
 def render_text(diagnostics: Sequence[Diagnostic], root: Path | None, paint: Paint) -> str:
     """Each finding with its source line, an underline and a hint; ``root`` is the folder of the bot."""
+    _lines.cache_clear()  # the files may have changed since the last time
     return "\n\n".join("\n".join(_finding(item, root, paint)) for item in diagnostics)
 
 

@@ -2,83 +2,108 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from supportbot.cli.checking import check
+from supportbot.cli.fixing import as_diff, mend_bot, write
 from supportbot.cli.junit import diagnostics_as_cases, render_junit
 from supportbot.cli.options import bot_argument, color_option, format_option, paint_of
-from supportbot.cli.output import counts, render_github, render_json, render_text, summary_line
+from supportbot.cli.output import counts, plural, render_github, render_json, render_text, summary_line
 from supportbot.cli.sarif import render_sarif
 from supportbot.cli.summary import write_step_summary
-from supportbot.cli.terminal import put, say
-from supportbot.compiler.compile import compile_bot
-from supportbot.config.folder import BotFiles, find_bot, read_bot
-from supportbot.config.ignores import read_ignores, without_ignored
-from supportbot.diagnostics import Diagnostic, in_order
-from supportbot.proofs.prove import prove
-from supportbot.runtime.checks import failing_examples
+from supportbot.cli.terminal import Paint, put, safe, say
+from supportbot.cli.watching import watch
+from supportbot.config.folder import Memory, find_bot
+from supportbot.diagnostics import Diagnostic
+from supportbot.errors import UsageError
 
-FORMATS = ("text", "json", "sarif", "github", "junit")
+FORMATS = ("auto", "text", "json", "sarif", "github", "junit")
 
 
 @click.command("validate")
 @bot_argument
-@format_option(*FORMATS)
+@format_option(*FORMATS, default="auto")
 @click.option("--strict", is_flag=True, help="Warnings fail as well.")
+@click.option("--watch", "watching", is_flag=True, help="Check again after every save.")
+@click.option("--fix", is_flag=True, help="Mend what has one safe edit, then check again.")
+@click.option("--diff", is_flag=True, help="With --fix: show the edits and write nothing.")
 @color_option
 @click.pass_context
-def command(context: click.Context, bot_dir: Path | None, style: str | None, strict: bool) -> int:
+def command(
+    context: click.Context, bot_dir: Path | None, style: str, strict: bool, watching: bool, fix: bool, diff: bool
+) -> int:
     """Check a bot: YAML, ids, patterns, templates, the state graph and the examples of its rules.
 
     Inside GitHub Actions findings become annotations by themselves.
     """
-    started = time.perf_counter()
+    chosen = style if style != "auto" else "github" if in_github_actions() and not watching else "text"
+    if diff and not fix:
+        raise UsageError("--diff shows what --fix would change: write --fix --diff")
+    if watching and (fix or chosen != "text"):
+        raise UsageError("--watch prints text and changes nothing: leave --fix and --format out")
     root = find_bot(bot_dir)
-    findings, files = check(root)
-    chosen = style or ("github" if in_github_actions() else "text")
     paint = paint_of(context)
-    if chosen == "json":
-        put(render_json(findings, files))
-    elif chosen == "sarif":
+    if watching:
+        memory = Memory()
+        watch(root, lambda: _print(_timed(root, memory), "text", strict, root, paint), paint)
+    checked = _mended(root, diff, chosen, paint) if fix else _timed(root)
+    if checked is None:
+        return 1
+    _print(checked, chosen, strict, root, paint)
+    return exit_code(checked.findings, strict)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """``seconds``: how long it took."""
+
+    findings: tuple[Diagnostic, ...]
+    files: int
+    seconds: float
+
+
+def _timed(root: Path, memory: Memory | None = None) -> Checked:
+    started = time.perf_counter()
+    findings, files = check(root, memory)
+    return Checked(findings, files, time.perf_counter() - started)
+
+
+def _mended(root: Path, diff: bool, style: str, paint: Paint) -> Checked | None:
+    """What is left after the edits; None when they were shown instead of made."""
+    started = time.perf_counter()
+    mended = mend_bot(root)
+    if diff and mended.after:
+        say(as_diff(mended))
+        say(f"would make {plural(mended.edits, 'edit')} in {plural(len(mended.after), 'file')}", err=True)
+        return None
+    write(mended)
+    if mended.after:
+        made = f"{plural(mended.edits, 'edit')} in {', '.join(sorted(mended.after))}"
+        say(f"{paint.good('mended:')} {safe(made)}" + ("\n" if style == "text" else ""), err=style != "text")
+    return Checked(mended.findings, mended.files, time.perf_counter() - started)
+
+
+def _print(checked: Checked, style: str, strict: bool, root: Path, paint: Paint) -> None:
+    findings = checked.findings
+    if style == "json":
+        put(render_json(findings, checked.files))
+    elif style == "sarif":
         put(render_sarif(findings, root))
-    elif chosen == "junit":
+    elif style == "junit":
         put(render_junit(diagnostics_as_cases(findings, strict), "supportbot validate"))
     else:
-        body = render_github(findings, root) if chosen == "github" else render_text(findings, root, paint)
+        body = render_github(findings, root) if style == "github" else render_text(findings, root, paint)
         if body:
-            say(body + ("\n" if chosen == "text" else ""))
-        say(summary_line(findings, files, time.perf_counter() - started, paint))
-        if chosen == "github":
+            say(body + ("\n" if style == "text" else ""))
+        say(summary_line(findings, checked.files, checked.seconds, paint))
+        if style == "github":
             write_step_summary(findings, root)
-    return exit_code(findings, strict)
-
-
-def check(root: Path) -> tuple[tuple[Diagnostic, ...], int]:
-    """All findings in order, and how many files were read. Proofs and examples are tried when the bot compiles."""
-    was_on = gc.isenabled()
-    gc.disable()  # almost nothing of what is made is garbage; looking for it took a quarter of the time
-    try:
-        return _check(read_bot(root))
-    finally:
-        if was_on:
-            gc.enable()
-
-
-def _check(files: BotFiles) -> tuple[tuple[Diagnostic, ...], int]:
-    loaded = compile_bot(files)
-    findings = list(loaded.diagnostics)
-    if loaded.bot is not None:
-        findings += [*prove(loaded.bot), *failing_examples(loaded.bot)]
-    read = [read_ignores(item.source, item.file) for item in files.documents]
-    ignores = [ignore for found, _ in read for ignore in found]
-    mistakes = [mistake for _, found in read for mistake in found]
-    kept, unused = without_ignored(findings, ignores, runs=loaded.bot is not None)
-    return in_order([*kept, *mistakes, *unused]), loaded.files
 
 
 def in_github_actions() -> bool:

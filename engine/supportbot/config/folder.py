@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Literal
@@ -84,10 +84,33 @@ def find_bot(start: Path | None) -> Path:
     raise UsageError(f"there is no {SETTINGS_FILE} in {origin} or in a folder above it; {hint}")
 
 
-def read_bot(root: Path) -> BotFiles:
-    """Read all files of a bot and check their shape. Never raises for any content."""
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """What one content of a file came to. ``document`` is None when it holds no mapping."""
+
+    content: bytes
+    kind: Kind
+    document: Document | None
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(slots=True)
+class Memory:
+    """Files as they were read last, so that reading a bot again parses only those whose content changed."""
+
+    parsed: dict[str, _Parsed] = field(default_factory=dict)
+
+
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
+
+
+def read_bot(root: Path, memory: Memory | None = None, instead: Mapping[str, bytes] = NOTHING) -> BotFiles:
+    """Read all files of a bot and check their shape. Never raises for any content.
+
+    ``instead``: contents, by path, to take in place of what is on the disk.
+    """
     disk = Disk(root)
-    reading = _Reading(disk)
+    reading = _Reading(disk, memory or Memory(), instead)
     for name, kind in REQUIRED.items():
         if disk.exists(name):
             reading.document(name, kind)
@@ -104,8 +127,10 @@ def read_bot(root: Path) -> BotFiles:
 
 
 class _Reading:
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, memory: Memory, instead: Mapping[str, bytes]) -> None:
         self.disk = disk
+        self.memory = memory
+        self.instead = instead
         self.found: list[Diagnostic] = []
         self.documents: list[Document] = []
         self.prompts: dict[str, str] = {}
@@ -115,18 +140,12 @@ class _Reading:
         content = self._content(name)
         if content is None:
             return
-        file = shown(name)
-        source = decode(content, file)[0] or ""
-        self.found += inline_secrets(source, file)
-        data, findings = read_yaml(content, file)
-        self.found += findings
-        if data is None:
-            if not findings:
-                self.found.append(_empty(file, required=name in REQUIRED))
-            return
-        self.found += _new(schema.check(kind, data, file), findings)
-        if isinstance(data, YamlMap):
-            self.documents.append(Document(kind, file, data, source))
+        parsed = self.memory.parsed.get(name)
+        if parsed is None or parsed.content != content or parsed.kind != kind:
+            parsed = self.memory.parsed[name] = _parse(name, kind, content)
+        self.found += parsed.diagnostics
+        if parsed.document is not None:
+            self.documents.append(parsed.document)
 
     def folder(self, folder: str, kind: Kind) -> None:
         """All files of a folder whose names end with .yaml, sorted by name."""
@@ -177,7 +196,7 @@ class _Reading:
             self.prompts[shown(name).removeprefix("prompts/")] = text
 
     def _content(self, name: str) -> bytes | None:
-        content = self.disk.read(name)
+        content = self.instead[name] if name in self.instead else self.disk.read(name)
         if content is not None:
             self.contents[name] = content
         return content
@@ -191,6 +210,19 @@ class _Reading:
             revision=_revision(self.contents),
             count=len(self.contents),
         )
+
+
+def _parse(name: str, kind: Kind, content: bytes) -> _Parsed:
+    file = shown(name)
+    source = decode(content, file)[0] or ""
+    data, findings = read_yaml(content, file)
+    found = [*inline_secrets(source, file), *findings]
+    if data is not None:
+        found += _new(schema.check(kind, data, file), findings)
+    elif not findings:
+        found.append(_empty(file, required=name in REQUIRED))
+    document = Document(kind, file, data, source) if isinstance(data, YamlMap) else None
+    return _Parsed(content, kind, document, tuple(found))
 
 
 def _new(findings: list[Diagnostic], earlier: list[Diagnostic]) -> list[Diagnostic]:

@@ -59,7 +59,10 @@ def write_schemas(files: BotFiles) -> tuple[Path, int]:
 
 
 def stale_schemas(files: BotFiles) -> list[Diagnostic]:
-    """One finding when schemas with ids were written, and the bot has other ids now."""
+    """One finding when schemas with ids were written, and the bot has other ids now. Unreadable files may hold more."""
+    read = {document.file for document in files.documents}
+    if any(item.severity == "error" and item.place.file not in read for item in files.diagnostics):
+        return []
     folder = folder_of(files.root)
     marks = {kind: mark for kind in general_schemas() if (mark := _mark(files.root, folder, kind))}
     if not marks:
@@ -67,8 +70,8 @@ def stale_schemas(files: BotFiles) -> list[Diagnostic]:
     known = known_ids(files)
     for kind, text in general_schemas().items():
         if marks.get(kind) != _fingerprint(known, text):
-            place = Place((folder / f"{kind}.json").relative_to(files.root).as_posix())
-            message = "editors complete and underline with older ids than the bot has now"
+            place = Place((folder / f"{kind}.json").relative_to(files.root).as_posix(), 2, 2, 2, 12)
+            message = "these schemas were written when the bot had other ids: editors go by the old ones"
             return [info("stale-schema", place, message, "run: supportbot schema --write")]
     return []
 

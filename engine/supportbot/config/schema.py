@@ -132,9 +132,19 @@ class _Walker:
         if isinstance(value, bool) or value is None:
             return
         if rule.minimum is not None and value < rule.minimum:
-            self._add("out-of-range", place, f"{what} is {value}; it must be {rule.minimum} or more")
+            self._add(
+                "out-of-range",
+                place,
+                f"{what} is {value}; it must be {rule.minimum} or more",
+                f"write {rule.minimum:g} or more",
+            )
         if rule.maximum is not None and value > rule.maximum:
-            self._add("out-of-range", place, f"{what} is {value}; it must be {rule.maximum} or less")
+            self._add(
+                "out-of-range",
+                place,
+                f"{what} is {value}; it must be {rule.maximum} or less",
+                f"write {rule.maximum:g} or less",
+            )
 
     # --- findings -------------------------------------------------------------------------
 
@@ -236,6 +246,8 @@ def _type_hint(rule: Rule, value: Any, is_a: str) -> str:
             return f'put it in quotes to make it a text: "{_written(value)}"'
         if "array" in wanted and rule.items is not None and is_a in rule.items.types:
             return f"write a list: [{_written(value)}]"
+        if "array" in wanted and rule.items is not None and "string" in rule.items.types:
+            return f'write a list: ["{_written(value)}"]'
     if is_a == "string":
         if "boolean" in wanted:
             word = _TRUTHS.get(value.lower(), value.lower())
@@ -246,8 +258,12 @@ def _type_hint(rule: Rule, value: Any, is_a: str) -> str:
             return "put a space after each dash"
         if "array" in wanted:
             return f'write a list: ["{_short(value)}"]' if value else "write a list"
+        if "text" in rule.properties and wanted == ("object",):
+            return f'write {{text: "{_short(value)}"}}'
         if value in rule.properties and "object" in wanted:
             return f"write {{{value}: ...}}"
+    if is_a == "array" and "variants" in rule.properties:
+        return "write {variants: [...]} for several wordings, or put a text that begins with [ in quotes"
     if is_a == "array" and "string" in wanted:
         return "put a text that begins with [ in quotes"
     if is_a == "object" and "array" in wanted:
