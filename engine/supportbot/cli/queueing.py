@@ -6,12 +6,13 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from supportbot.adapters.clock import SystemClock
+from supportbot.adapters.clock import SteadyClock
 from supportbot.adapters.http_actions import HttpActions
 from supportbot.adapters.requests import missing_of, missing_of_connection
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.compiler.quantities import seconds
 from supportbot.model.bot import Bot
+from supportbot.runtime.alerts import Alerting
 from supportbot.runtime.outbox import OutboxWorker
 from supportbot.runtime.pending import WAIT, CallDesk
 
@@ -34,10 +35,15 @@ def wire_actions(
 ) -> Queueing:
     """``current`` gives the bot of a later moment, when its files were exchanged. ``alert`` tells a person."""
     tell = alert or (lambda text: log.error("%s", text))
-    outbox, clock = store.outbox, SystemClock()
+    outbox, clock = store.outbox, SteadyClock()
     actions = HttpActions(environment, outbox, clock.now, tell)
     worker = OutboxWorker(current, outbox, actions, clock, tell)
     return Queueing(actions, worker, CallDesk(worker, outbox, action_wait(bot)))
+
+
+def given_up(alerting: Alerting, text: str) -> None:
+    """Tell whoever gets the alerts."""
+    alerting.failed("action_given_up", text)
 
 
 def action_wait(bot: Bot) -> float:

@@ -28,6 +28,7 @@ Kind = Literal[
     "chat_endpoint_error",
     "llm_unavailable",
     "action_failed",
+    "action_given_up",
     "reload_failed",
     "store_degraded",
 ]
@@ -36,10 +37,11 @@ _TITLES: dict[Kind, str] = {
     "chat_endpoint_error": "Requests to /chat fail",
     "llm_unavailable": "The model does not answer",
     "action_failed": "Actions fail",
+    "action_given_up": "An action was given up; see `supportbot actions list`",
     "reload_failed": "The changed bot is wrong, the old one stays",
     "store_degraded": "The store does not work",
 }
-_AT_ONCE: frozenset[Kind] = frozenset({"reload_failed"})  # one failure is enough, and one success to recover
+_AT_ONCE: frozenset[Kind] = frozenset({"reload_failed", "action_given_up"})  # one failure is enough, and one success to recover
 _QUEUE = 50
 _DETAIL_CHARS = 500
 
