@@ -109,10 +109,10 @@ def test_changed_files_are_taken_over(small: Path) -> None:
     sound = responses.read_text("utf-8")
     with serving(str(small), "--port", "0", "--reload") as served:
         responses.write_text(sound.replace("bye: Goodbye!", "by: Goodbye!"), "utf-8")
-        wait_for_line(served, "the old ones stay")
+        wait_for_line(served, "the old one stays")
         assert served.chat("my printer is offline", "s1")["replies"][0]["text"].startswith("Switch the printer off")
         responses.write_text(sound.replace("Switch the printer", "Turn the printer"), "utf-8")
-        wait_for_line(served, "changed files taken over")
+        wait_for_line(served, "taken over")
         assert served.chat("my printer is offline", "s2")["replies"][0]["text"].startswith("Turn the printer off")
 
 

@@ -13,11 +13,13 @@ import importlib
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from supportbot.adapters.answer_text import clean
 from supportbot.adapters.environment import expand
 from supportbot.model.bot import ModelSettings
+from supportbot.model.operations import Price
 from supportbot.runtime.ports import ChatMessage, ModelAnswer
 
 log = logging.getLogger("supportbot.model")
@@ -29,9 +31,13 @@ _KEY_NAMES = {"together_ai": "TOGETHERAI_API_KEY", "google": "GEMINI_API_KEY"}
 
 
 class LiteLLMModel:
-    """The model and its fallbacks as the ``llm`` settings name them; keys come from ``environment``."""
+    """The model and its fallbacks as the ``llm`` settings name them; keys come from ``environment``.
 
-    def __init__(self, settings: ModelSettings, environment: Mapping[str, str]) -> None:
+    ``price``: of every model; None takes what litellm knows, and nothing for a model that it does not know.
+    """
+
+    def __init__(self, settings: ModelSettings, environment: Mapping[str, str], price: Price | None = None) -> None:
+        self._price = price
         self._settings = settings
         self._environment = environment
         main, *fallbacks = (self._expanded(name) for name in (settings.model, *settings.fallbacks))
@@ -125,6 +131,7 @@ class LiteLLMModel:
                     api_key=self._key(name),
                 )
             answer = _read(response, name, self._settings.max_tokens * _CHARS_PER_TOKEN)
+            answer = replace(answer, cost=self._cost(library, answer))
         except TimeoutError:
             answer = ModelAnswer(error="timeout", model=name)
         except Exception as failure:
@@ -133,6 +140,17 @@ class LiteLLMModel:
             log.warning("model %s failed: %s, status %s", name, type(failure).__name__, status)
             return ModelAnswer(error=_error(failure, status), model=name), _may_pass(status)
         return answer, answer.error == "timeout"
+
+    def _cost(self, library: Any, answer: ModelAnswer) -> float:
+        if self._price is not None:
+            return (answer.tokens_in * self._price.input + answer.tokens_out * self._price.output) / 1_000_000
+        try:
+            costs = library.cost_per_token(
+                model=answer.model, prompt_tokens=answer.tokens_in, completion_tokens=answer.tokens_out
+            )
+            return float(sum(costs))
+        except Exception:  # a model that litellm has no price for
+            return 0.0
 
     def _key(self, name: str) -> str | None:
         """The provider's usual variable, e.g. ANTHROPIC_API_KEY for ``anthropic/...``; None lets litellm look."""

@@ -126,7 +126,7 @@ def _show_broken(broken: BrokenBot, paint: Paint) -> int:
     more = len(broken.diagnostics) - len(shown)
     also = f" and {more} more" if more else ""
     say(f"\nthe bot has mistakes: {plural(len(shown), 'error')} above{also}; see `supportbot validate`", err=True)
-    return FINDINGS
+    return broken.exit_code
 
 
 def _silence_stdout() -> None:

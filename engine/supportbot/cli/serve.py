@@ -3,37 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import signal
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from supportbot.adapters.clock import SystemClock
-from supportbot.adapters.environment import expand, missing_names
+from supportbot.adapters.alert_webhook import AlertWebhook
+from supportbot.adapters.clock import SteadyClock
 from supportbot.adapters.http_actions import HttpActions
 from supportbot.adapters.litellm_model import LiteLLMModel
 from supportbot.adapters.salesiq_push import SalesIQPush
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.cli.channels import salesiq_push
-from supportbot.cli.loading import working_bot
-from supportbot.cli.options import bot_argument, color_option
-from supportbot.cli.reloading import Watch
+from supportbot.cli.last_good import last_good_bot, store_file
+from supportbot.cli.loading import errors_of
+from supportbot.cli.options import BrokenFolder, bot_argument, color_option
+from supportbot.cli.queueing import actions_off, given_up, wire_actions
 from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
+from supportbot.compiler.compile import load_bot
 from supportbot.config.environment import Environment, load
+from supportbot.config.folder import find_bot
+from supportbot.diagnostics import Diagnostic
 from supportbot.errors import SettingsError, UsageError
 from supportbot.model.bot import Bot
+from supportbot.runtime.alerts import Alerting
+from supportbot.runtime.breaker import GuardedModel
 from supportbot.runtime.conversation import Conversations
+from supportbot.runtime.housekeeping import feel_pulse, keep_house
+from supportbot.runtime.metrics import Metrics
+from supportbot.runtime.outbox import OutboxWorker
+from supportbot.runtime.reload import Reloaded, Reloader
 from supportbot.server import logs
 from supportbot.server.app import create_app
+from supportbot.server.observing import Beside
 from supportbot.server.once import get
 from supportbot.server.options import Secret, ServerOptions
 from supportbot.server.run import serve
 
 DEFAULT_PORT = 8080
-DEFAULT_STORE = "data/sessions.db"
+KEPT_SESSIONS = 20_000
+LAST_ALERTS = 6.0  # seconds for alerts that still wait when the server ends
+SHOWN = 10  # findings
 
 
 @click.command("serve")
@@ -42,27 +56,39 @@ DEFAULT_STORE = "data/sessions.db"
 @click.option("--port", type=click.IntRange(0, 65535), help=f"Port: by default $PORT or {DEFAULT_PORT}; 0 is any.")
 @click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes that serve.")
 @click.option("--reload", is_flag=True, help="Take over changed files while running; wrong ones are reported.")
+@click.option("--allow-last-good", is_flag=True, help="With a broken bot: start with the last one that worked.")
 @click.option("--get", "path", metavar="PATH", help="Answer one GET request without listening, print it and stop.")
 @color_option
 def command(
-    bot_dir: Path | None, host: str | None, port: int | None, workers: int, reload: bool, path: str | None
+    bot_dir: Path | None,
+    host: str | None,
+    port: int | None,
+    workers: int,
+    reload: bool,
+    allow_last_good: bool,
+    path: str | None,
 ) -> int:
-    """Run the bot as an HTTP server: /chat, /webhook/salesiq, /widget, /health and more."""
-    bot, root = working_bot(bot_dir)
+    """Run the bot as an HTTP server: /chat, /webhook/salesiq, /widget, /health and more.
+
+    SIGHUP takes changed files over, SIGTERM ends the server when everything accepted is answered.
+    """
+    root = find_bot(bot_dir)
     environment = load(root).values
+    start = _started(root, environment, allow_last_good)
+    bot = start.bot
     options = options_of(environment, host, port, reuse_port=workers > 1)
     logs.configure(environment.get("LOG_LEVEL") or ("WARNING" if path else "INFO"))
     for line in remarks(bot, environment):
         say(f"note: {line}", err=True)
     if path is not None:
-        return asyncio.run(_answer_once(bot, root, environment, options, path))
+        return asyncio.run(_answer_once(start, environment, options, path))
     if workers == 1:
-        asyncio.run(_serve(bot, root, environment, options, reload, _announce))
+        asyncio.run(_serve(start, environment, options, reload, _announce))
         return 0
     if options.port == 0:
         raise UsageError("--workers needs a port of its own: name one with --port")
     say(f"{workers} processes listen on http://{options.host}:{options.port}")
-    return run_workers(workers, lambda: asyncio.run(_serve(bot, root, environment, options, reload, None)))
+    return run_workers(workers, lambda: asyncio.run(_serve(start, environment, options, reload, None)))
 
 
 def options_of(
@@ -87,63 +113,100 @@ def options_of(
 
 def remarks(bot: Bot, environment: Mapping[str, str]) -> list[str]:
     """What is switched off because the environment does not name it. Names only, never values."""
-    lines = []
-    for connection in bot.connections.values():
-        texts = (connection.base_url, connection.bearer or "", *connection.headers.values())
-        missing = dict.fromkeys(name for text in texts for name in missing_names(text, environment))
-        if missing:
-            lines.append(f"the connection '{connection.id}' is off: set {', '.join(missing)}")
+    lines = actions_off(bot, environment)
     if not LiteLLMModel(bot.settings.llm, environment).configured:
         lines.append("no model is configured, the rules answer alone: set SUPPORTBOT_LLM_MODEL to ask one")
     return lines
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """``errors``: of the folder, when an older bot stands in for it."""
+
+    bot: Bot
+    root: Path
+    errors: tuple[Diagnostic, ...] = ()
+
+
+class BrokenStart(BrokenFolder):
+    """A server that cannot start with this bot: whoever deploys it must act."""
+
+    exit_code = 2
+
+
+def _started(root: Path, environment: Mapping[str, str], allow_last_good: bool) -> Start:
+    """The bot to start with. Raises BrokenStart when there is none that works."""
+    loaded = load_bot(root)
+    if loaded.bot is not None:
+        return Start(loaded.bot, root)
+    errors = errors_of(loaded.diagnostics)
+    bot = last_good_bot(root, environment) if allow_last_good else None
+    if bot is None:
+        raise BrokenStart(errors, root)
+    for finding in errors[:SHOWN]:
+        say(str(finding), err=True)
+    say(f"note: the bot is broken; the last one that worked answers, revision {bot.revision}", err=True)
+    return Start(bot, root, errors)
+
+
+@dataclass(frozen=True, slots=True)
 class Wiring:
-    """The adapters of one process."""
+    """The adapters of one process, and what runs beside its views."""
 
     conversations: Conversations
     store: SQLiteStore
     model: LiteLLMModel
     actions: HttpActions
     push: SalesIQPush | None
+    alerts: AlertWebhook
+    beside: Beside
+    worker: OutboxWorker
 
     async def close(self) -> None:
-        for adapter in (self.push, self.actions, self.model, self.store):
+        if self.beside.alerting is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_ALERTS):
+                    await self.beside.alerting.flush()
+        for adapter in (self.alerts, self.push, self.actions, self.model, self.store):
             if adapter is not None:
                 await adapter.close()
 
 
-def store_of(bot: Bot, root: Path, environment: Mapping[str, str]) -> Path:
-    """The file of the store: SUPPORTBOT_STORE, because a bot's folder may be read-only, else what the bot says."""
-    said = expand(str(bot.settings.server.get("store") or DEFAULT_STORE), environment)
-    return root / (environment.get("SUPPORTBOT_STORE") or said or DEFAULT_STORE)
-
-
-def wire(bot: Bot, root: Path, environment: Mapping[str, str]) -> Wiring:
-    where = store_of(bot, root, environment)
+def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
+    """``keep``: sessions in memory, for the only process that writes the store."""
+    bot = start.bot
+    where = store_file(bot.settings.server.get("store"), start.root, environment)
     where.parent.mkdir(parents=True, exist_ok=True)
-    store = SQLiteStore(where)
-    model = LiteLLMModel(bot.settings.llm, environment)
-    actions = HttpActions(environment)
-    talks = Conversations(bot, store, model, actions, SystemClock())
-    return Wiring(talks, store, model, actions, salesiq_push(bot, environment))
+    store = SQLiteStore(where, keep=keep)
+    model = LiteLLMModel(bot.settings.llm, environment, bot.settings.operations.price)
+    calls = wire_actions(bot, lambda: talks.bot, store, environment, lambda text: given_up(alerting, text))
+    guarded = GuardedModel(model, bot.settings.operations.model_calls)
+    talks = Conversations(bot, store, guarded, calls.actions, SteadyClock(), calls.desk)
+    calls.worker.tell = talks.tell
+    metrics, alerts = Metrics(), AlertWebhook(environment)
+    alerting = Alerting(alerts, lambda: talks.bot.settings.operations.alerts, lambda: talks.bot.revision, metrics)
+    reloader = Reloader(start.root, talks, metrics, alerting)
+    if start.errors:
+        reloader.begin_with(start.errors)
+    beside = Beside(metrics, alerting, reloader, guarded.breaker)
+    push = salesiq_push(bot, environment)
+    return Wiring(talks, store, model, calls.actions, push, alerts, beside, calls.worker)
 
 
 async def _serve(
-    bot: Bot,
-    root: Path,
+    start: Start,
     environment: Mapping[str, str],
     options: ServerOptions,
     reload: bool,
     announce: Callable[[Sequence[str]], None] | None,
 ) -> None:
-    wiring = wire(bot, root, environment)
-    background = [asyncio.create_task(wiring.model.warm())]
-    if reload:
-        background.append(asyncio.create_task(Watch(root, wiring.conversations).run()))
+    wiring = wire(start, environment, keep=0 if options.reuse_port else KEPT_SESSIONS)
+    logs.count_lines(wiring.beside.metrics.lines)
+    background = [asyncio.create_task(work) for work in _background(wiring, start, reload)]
     try:
-        await serve(create_app(wiring.conversations, options, wiring.push), options, announce)
+        app = create_app(wiring.conversations, options, wiring.push, wiring.beside)
+        with on_hangup(wiring.beside.reloader):
+            await serve(app, options, announce)
     finally:
         for task in background:
             task.cancel()
@@ -152,10 +215,46 @@ async def _serve(
         await wiring.close()
 
 
-async def _answer_once(bot: Bot, root: Path, environment: Mapping[str, str], options: ServerOptions, path: str) -> int:
-    wiring = wire(bot, root, environment)
+def _background(wiring: Wiring, start: Start, reload: bool) -> Iterator[Coroutine[None, None, None]]:
+    beside, reloader = wiring.beside, wiring.beside.reloader
+    yield wiring.model.warm()
+    yield wiring.worker.run()
+    yield keep_house(wiring.conversations)
+    yield feel_pulse(beside.metrics)
+    if beside.alerting is not None:
+        yield beside.alerting.run()
+    if reloader is not None:
+        if not start.errors:
+            yield reloader.keep_current()
+        if reload:
+            yield reloader.watch()
+
+
+@contextmanager
+def on_hangup(reloader: Reloader | None) -> Iterator[None]:
+    """Reload on SIGHUP."""
+    loop, hangup = asyncio.get_running_loop(), getattr(signal, "SIGHUP", None)
+    if reloader is None or hangup is None:
+        yield
+        return
+    tasks: set[asyncio.Task[Reloaded]] = set()
+
+    def begin() -> None:
+        task = loop.create_task(reloader.reload())
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    loop.add_signal_handler(hangup, begin)
     try:
-        answer = await get(create_app(wiring.conversations, options, wiring.push), path)
+        yield
+    finally:
+        loop.remove_signal_handler(hangup)
+
+
+async def _answer_once(start: Start, environment: Mapping[str, str], options: ServerOptions, path: str) -> int:
+    wiring = wire(start, environment)
+    try:
+        answer = await get(create_app(wiring.conversations, options, wiring.push, wiring.beside), path)
     finally:
         await wiring.close()
     say(answer.body.decode("utf-8", "replace"))

@@ -79,6 +79,16 @@ class Reloader:
             await self.keep(files)
             return self._taken(Reloaded(True, True, bot.revision))
 
+    def begin_with(self, errors: tuple[Diagnostic, ...]) -> None:
+        """An older bot answers from the start, because the folder's has these errors."""
+        self._refused(errors)
+
+    async def keep_current(self) -> None:
+        """Keep the files of the bot that answers, if they have not changed since it was read."""
+        files = await asyncio.to_thread(read_bot, self.root)
+        if files.revision == self._conversations.bot.revision:
+            await self.keep(files)
+
     async def keep(self, files: BotFiles) -> None:
         """Remember files that work, so that the server can start with them should the folder be broken then."""
         try:

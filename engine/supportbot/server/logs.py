@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -53,6 +54,17 @@ def configure(level: str = "INFO", style: Style = "auto", stream: TextIO | None 
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("supportbot").setLevel(_level(level))
+
+
+def count_lines(counts: Counter[str]) -> None:
+    """Count the lines of the log by level from now on."""
+
+    def counted(record: logging.LogRecord) -> bool:
+        counts[record.levelname.lower()] += 1
+        return True
+
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(counted)
 
 
 def _level(name: str) -> int:
