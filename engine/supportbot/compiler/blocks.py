@@ -68,7 +68,10 @@ class IndexBuilder:
         for element in walk(elements):
             if isinstance(element, Capture):
                 self._mistake(
-                    "list-capture", place, f"the list '{name}' captures a value", "capture in the rule instead"
+                    "list-capture",
+                    place,
+                    f"the list '{name}' captures a value",
+                    "lists hold words only: write {...} into the rule's phrase",
                 )
                 return
             if isinstance(element, ListName):
@@ -184,12 +187,15 @@ class IndexBuilder:
             return elements
         every = walk(elements)
         if fits_anything(elements):
-            what = "matches every message" if elements else "has no letters or digits left after normalisation"
+            what = "matches every message" if elements else "has no letters or digits to look for"
             self._mistake("pattern-empty", place, f"the phrase '{text}' {what}", "write at least one word")
             return None
         if sum(isinstance(element, Gap) for element in every) > MAX_GAPS:
             self._mistake(
-                "pattern-gaps", place, f"the phrase '{text}' has more than {MAX_GAPS} gaps (*)", "split it with 'all'"
+                "pattern-gaps",
+                place,
+                f"the phrase '{text}' has more than {MAX_GAPS} gaps (*)",
+                "look for parts of it: {all: [first part, second part]}",
             )
             return None
         for element in every:
@@ -219,9 +225,11 @@ class IndexBuilder:
                 hint = did_you_mean(name, self.list_places) or "define it in rules/lists.yaml"
                 fix = correction(spot, name, self.list_places)
                 self.diagnostics.append(error("unknown-list", spot, f"there is no list '{name}'", hint, fix=fix))
+        known: set[str] = set()  # lists of circles that are reported
         for name in self.list_places:
-            cycle = _cycle(name, self._list_uses)
+            cycle = None if name in known else _cycle(name, self._list_uses)
             if cycle:
+                known.update(cycle[0])
                 self._mistake(
                     "list-cycle", cycle[1], f"the list uses itself: {' -> '.join(cycle[0])}", "break the circle"
                 )

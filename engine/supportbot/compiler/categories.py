@@ -73,7 +73,7 @@ def _guide(node: YamlMap, category: str, order: int, context: Context) -> Guide:
     name = text(node, "id")
     context.refs.only_one(node, "match", "when", "guide")
     context.refs.only_one(node, "steps", "do", "guide")
-    if node.get("steps") is None and node.get("do") is None:
+    if "steps" not in node and "do" not in node:
         hint = "add steps: [response, ...], or do: [{reply: response}]"
         context.refs.error("empty-guide", value_place(node, "id"), f"the guide '{name}' does nothing", hint)
     return Guide(

@@ -21,7 +21,7 @@ def check_guide_steps(categories: Sequence[YamlMap], attempts: int, context: Con
                 context.refs.warn(
                     "steps-never-said",
                     place,
-                    f"the step '{first}' is never said: after {attempts} that did not help, a person is offered",
+                    f"the step '{first}' is never said: a person is offered after {attempts} answers that did not help",
                     f"join steps, so that there are at most {attempts}, or raise limits: {{attempts: {len(steps)}}}",
                 )
 

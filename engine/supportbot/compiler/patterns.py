@@ -202,9 +202,8 @@ class _Parser:
 def _not_a_beginning(at: int, last: str, words: Sequence[str]) -> PhraseError:
     if len(words) > 1 and last.isalnum():  # its, cant, im: read as two words
         read = " ".join(words)
-        return PhraseError(
-            at, 1, f"'{last}' is read as '{read}', so no word begins so", "write the words that you mean"
-        )
+        message = f"'{last}' is read as the words '{read}', so '*' cannot follow it"
+        return PhraseError(at, 1, message, "leave the '*' out")
     return PhraseError(at, 1, f"'{last}*' is not one word", "write the beginning of one word before '*'")
 
 

@@ -29,12 +29,13 @@ NAMED_TOGETHER: dict[Kind, Kind] = {"handler": "guide", "guide": "handler"}
 # A hint costs a comparison with every known name: past this many, names alone must do.
 MAX_HINTS = 50
 
-UNUSED: dict[Kind, str] = {
-    "response": "no rule says it",
-    "form": "no rule opens it",
-    "action": "no rule runs it",
-    "connection": "no action calls it",
-    "list": "no pattern names it",
+# Why, and how it would be used.
+UNUSED: dict[Kind, tuple[str, str]] = {
+    "response": ("no rule says it", "let a rule do {{reply: {name}}}"),
+    "form": ("no rule opens it", "let a rule do {{form: {name}}}"),
+    "action": ("no rule runs it", "let a rule or a form do {{action: {name}}}"),
+    "connection": ("no action calls it", "write connection: {name} into an action"),
+    "list": ("no phrase names it", "write <{name}> into a phrase"),
 }
 
 
@@ -46,6 +47,7 @@ class References:
     used: dict[str, set[str]] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     hints: dict[tuple[str, str], str] = field(default_factory=dict)
+    refused: set[tuple[str, str]] = field(default_factory=set)  # (kind, name) that cannot be ids, already reported
     lost: frozenset[str] = frozenset()  # kinds of which a file could not be read: unknown ids may be there
 
     def error(
@@ -62,6 +64,7 @@ class References:
     def define(self, kind: Kind, name: str, place: Place) -> bool:
         """Note an id; false when it cannot be one or was defined before (both are reported)."""
         if not self.identifier(name, place, kind, reserved=kind in RESERVED_KINDS):
+            self.refused.add((kind, name))
             return False
         known = self.known(kind)
         other = NAMED_TOGETHER.get(kind)
@@ -91,7 +94,7 @@ class References:
         if name in self.known(kind):
             self.used.setdefault(kind, set()).add(name)
             return True
-        if kind not in self.lost:
+        if kind not in self.lost and (kind, name) not in self.refused:
             hint = self.hint(kind, name, self.known(kind))
             fix = correction(place, name, self.known(kind)) if hint else None
             self.error(f"unknown-{kind}", place, f"there is no {kind} '{name}'", hint, fix=fix)
@@ -113,11 +116,12 @@ class References:
     def report_unused(self) -> None:
         if self.lost:
             return
-        for kind, why in UNUSED.items():
+        for kind, (why, how) in UNUSED.items():
             used = self.used.get(kind, set())
             for name, place in self.defined.get(kind, {}).items():
                 if name not in used:
-                    self.warn(f"unused-{kind}", place, f"the {kind} '{name}' is never used: {why}", "use or remove it")
+                    hint = f"{how.format(name=name)}, or remove it"
+                    self.warn(f"unused-{kind}", place, f"the {kind} '{name}' is never used: {why}", hint)
 
 
 def suggested_id(name: str) -> str:

@@ -30,7 +30,7 @@ def compile_responses(documents: Sequence[YamlMap], languages: Sequence[str], co
             if node is not None and known.get(name) == place:
                 wordings = _response(value, value_place(node, name), languages, context)
                 if (None, None) not in wordings and isinstance(value, YamlMap):
-                    hint = "add text: or variants:"
+                    hint = 'add text: "..." or variants: ["...", "..."]'
                     context.refs.error("empty-response", place, f"the response '{name}' has no text", hint)
                 made[name] = Response(name, MappingProxyType(wordings), place)
     return made

@@ -7,6 +7,8 @@ compares those with a scope. Nothing is ever evaluated here.
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -156,11 +158,20 @@ def _content(source: str, expression: bool) -> Content:
     try:
         return _walk(_parse_expression(source) if expression else environment().parse(source))
     except TemplateSyntaxError as problem:
-        message = f"the template cannot be read: {problem.message or 'syntax error'}"
+        message = f"the template cannot be read: {_spoken(problem.message or 'syntax error')}"
         return Content(problems=[Problem("template-syntax", problem.lineno, message, SYNTAX_HINT)])
     except (RecursionError, ValueError, OverflowError):
         message = "this template nests too deeply or holds a number that is too long"
         return Content(problems=[Problem("template-syntax", 1, message, TOO_DEEP[1])])
+
+
+def _spoken(problem: str) -> str:
+    """What Jinja says, as people would."""
+    open_block = re.search(r"block that needs to be closed is '(\w+)'", problem)
+    if open_block:
+        return f"a {{% {open_block[1]} ... %}} is not closed by {{% end{open_block[1]} %}}"
+    unknown = re.match(r"Encountered unknown tag '(\w+)'", problem)
+    return f"{{% {unknown[1]} ... %}} is not possible here" if unknown else problem.rstrip(".")
 
 
 def _parse_expression(source: str) -> nodes.Node:
@@ -223,10 +234,17 @@ def _placed(problem: Problem, spot: Spot) -> Diagnostic:
 # --- names ----------------------------------------------------------------------------------
 
 
+def _whole_name(key: str, scope: Scope) -> str:
+    """``slots.phone`` for a bare ``phone``."""
+    found = {item: root for root, keys in scope.roots.items() for item in keys or ()}
+    near = difflib.get_close_matches(key, found, n=1, cutoff=0.7)
+    return f"did you mean '{found[near[0]]}.{near[0]}'?" if near else ""
+
+
 def _check_name(name: Name, scope: Scope, spot: Spot) -> Diagnostic | None:
     root, *rest = name.path
     if root not in scope.roots:
-        hint = did_you_mean(root, scope.roots)
+        hint = _whole_name(root, scope) or did_you_mean(root, scope.roots)
         return _undefined(name, spot, 1, f"'{root}' is not known here", hint, scope.roots)
     keys = scope.roots[root]
     if not rest:

@@ -85,7 +85,11 @@ class Disk:
 
     def _unreadable(self, name: str, problem: Exception) -> None:
         reason = problem.strerror if isinstance(problem, OSError) and problem.strerror else str(problem)
-        self._report("unreadable-file", name, f"{shown(name)} cannot be read: {reason}", "check its permissions")
+        if os.path.islink(self.root / name):
+            reason, hint = "it is a link that leads to no file", "put the file itself there"
+        else:
+            hint = "check that you may read it (its permissions)"
+        self._report("unreadable-file", name, f"{shown(name)} cannot be read: {reason}", hint)
 
     def _report(self, code: str, name: str, message: str, hint: str) -> None:
         self.found.append(error(code, Place(shown(name)), message, hint))

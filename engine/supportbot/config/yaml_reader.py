@@ -355,7 +355,8 @@ def _not_utf8(source: bytes, file: str, problem: UnicodeDecodeError) -> Diagnost
         return error("not-utf8", Place(file), "the file is saved as UTF-16", hint)
     before = source[: problem.start].decode("utf-8", "replace")
     place = _point(before, file, len(before))
-    return error("not-utf8", place, f"the byte {source[problem.start]:#04x} here is not UTF-8", hint)
+    message = f"this character cannot be read: the file is not saved as UTF-8 (byte {source[problem.start]:#04x})"
+    return error("not-utf8", place, message, hint)
 
 
 def _forbidden(text: str, file: str, index: int) -> Diagnostic:

@@ -239,6 +239,11 @@ def _inside_brackets(stop: _Stop) -> _Finding | None:
         return _unclosed_bracket(stop)
     opening = stop.line_at(stop.context_line)[stop.context_column : stop.context_column + 1]
     before = stop.text[: stop.column].rstrip()[-1:]
+    if (opening, stop.letter) in (("[", "}"), ("{", "]")):
+        closing = "]" if opening == "[" else "}"
+        message = f"this {opening} is not closed before the next {stop.letter}"
+        line, column = stop.context_line, stop.context_column
+        return _Finding(message, f"put a {closing} where what it holds ends", line, column, column + 1)
     if stop.line == stop.context_line and stop.letter in ("[", "{", "]", "}"):
         hint = 'put each text that has brackets in quotes, e.g. ["printer [is] offline", scanner]'
         return _at(stop, f"inside {opening} a text with brackets must be in quotes", hint)
@@ -306,6 +311,9 @@ def _colon(stop: _Stop) -> _Finding | None:
     """``mapping values are not allowed``: a colon where no key can be."""
     if "mapping values" not in stop.problem:
         return None
+    dash = _missing_space(stop.text, stop.line)
+    if dash and stop.text.lstrip().startswith("-"):
+        return dash
     above = stop.above()
     first = re.match(r"[ ]*(?:-[ ]+)*[^\s#'\"][^#]*?:[ ]+(?=\S)", stop.text)
     if first and first.end() <= stop.column:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from supportbot.diagnostics import Diagnostic, correction, did_you_mean, error, warning
-from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, StartGuide, Step
+from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, Invariant, StartGuide, Step
 from supportbot.proofs.steps import steps_in
 from supportbot.proofs.texts import Rule, rules_of
 
@@ -125,19 +125,31 @@ class _Flow:
                     fix=correction(invariant.place, invariant.reach, [*self.bot.graph.states, "person"]),
                 )
                 continue
-            for state in sorted(reachable(self.edges, self.bot.graph.initial)):
-                if self.bot.graph.states[state].final:
-                    continue
+            yield from self._broken(invariant, goals)
+
+    def _broken(self, invariant: Invariant, goals: set[str]) -> Iterator[Diagnostic]:
+        """One finding for all states that are as far away."""
+        by_distance: dict[int | None, list[str]] = {}
+        for state in sorted(reachable(self.edges, self.bot.graph.initial)):
+            if not self.bot.graph.states[state].final:
                 turns = _distance(self.edges, state, goals, first=1 if invariant.reach == "person" else 0)
                 if turns is None or turns > invariant.turns:
-                    what = "a person" if invariant.reach == "person" else f"'{invariant.reach}'"
-                    far = "cannot be reached at all" if turns is None else f"takes {turns} turns"
-                    yield error(
-                        "invariant-broken",
-                        invariant.place,
-                        f"from the state '{state}', {what} {far}; {invariant.turns} are allowed",
-                        f"add a rule for the state '{state}' that leads there sooner",
-                    )
+                    by_distance.setdefault(turns, []).append(state)
+        what = "a person" if invariant.reach == "person" else f"'{invariant.reach}'"
+        step = "{handoff: true}" if invariant.reach == "person" else f"a trigger that leads to '{invariant.reach}'"
+        for turns, states in by_distance.items():
+            far = "cannot be reached at all" if turns is None else f"takes {turns} turns"
+            allowed = f"{invariant.turns} turn{'s' if invariant.turns > 1 else ''} at most is promised here"
+            yield error(
+                "invariant-broken",
+                invariant.place,
+                f"from {_states(states)}, {what} {far}; {allowed}",
+                f"add a rule for {_states(states)} that does {step}",
+            )
+
+
+def _states(names: list[str]) -> str:
+    return f"the state '{names[0]}'" if len(names) == 1 else f"the states {', '.join(names)}"
 
 
 def _triggers(bot: Bot, steps: Iterable[Step]) -> Iterator[str]:

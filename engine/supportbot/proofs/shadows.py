@@ -22,6 +22,7 @@ from supportbot.proofs.ground import Ground
 from supportbot.proofs.texts import FRESH, MOST_TEXTS, Rule, rules_of
 
 MOST_FORM_TRIES = 60
+MOST_RELATED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class Judged:
 def find_shadows(ground: Ground) -> list[Finding]:
     """All findings about rules that lose, in no particular order."""
     shadows = Shadows(ground)
-    return [finding for rule in rules_of(ground.bot) for finding in shadows.of_rule(rule)]
+    return shadows.together([finding for rule in rules_of(ground.bot) for finding in shadows.of_rule(rule)])
 
 
 class Shadows:
@@ -68,6 +69,31 @@ class Shadows:
         for item in lost:
             if item.pattern is not None and isinstance(item.verdict, Lost) and not item.verdict.refused:
                 yield self._phrase_never(rule, item.pattern, item.verdict)
+
+    def together(self, findings: list[Finding]) -> list[Finding]:
+        """One finding for a rule that answers everything, in place of one for each rule that it hides."""
+        hidden: dict[str, list[Finding]] = {}
+        for finding in findings:
+            if finding.diagnostic.code == "never-wins" and self._is_open(finding.witness.winner):
+                hidden.setdefault(finding.witness.winner, []).append(finding)
+        grouped = {winner: found for winner, found in hidden.items() if len(found) > 1}
+        left = [item for item in findings if item not in [each for found in grouped.values() for each in found]]
+        return [*left, *(self._takes_everything(winner, found) for winner, found in grouped.items())]
+
+    def _is_open(self, name: str) -> bool:
+        return any(rule.id == name for rule, _ in self.bot.open_handlers)
+
+    def _takes_everything(self, name: str, hidden: list[Finding]) -> Finding:
+        winner = self.bot.handler_by_id[name]
+        sure = any(finding.diagnostic.severity == "error" for finding in hidden)
+        message = (
+            f"the handler '{name}' answers every message, so that {len(hidden)} rules after it can never answer, "
+            f'e.g. "{hidden[0].witness.text}"'
+        )
+        hint = "give it a message of its own, when: {message: [...]}, or a priority with a higher number than theirs"
+        related = [Related(finding.diagnostic.place, "this can never answer") for finding in hidden[:MOST_RELATED]]
+        make = error if sure else warning
+        return Finding(make("takes-everything", winner.place, message, hint, *related), hidden[0].witness)
 
     # --- judging --------------------------------------------------------------------------
 
@@ -184,7 +210,9 @@ class Shadows:
         if isinstance(winner, Handler) and isinstance(rule, Handler):
             if winner.priority != rule.priority:
                 return f"is asked first (priority {winner.priority} comes before {rule.priority})"
-            return "is asked first (same priority: it matches more words or stands higher in the file)"
+            if winner.order < rule.order:
+                return f"is asked first (both have priority {rule.priority}, and it stands first)"
+            return f"is asked first (both have priority {rule.priority}, and it matches more words)"
         if isinstance(winner, Handler):
             return "is asked first (handlers come before guides)"
         return "is asked first"
@@ -193,7 +221,7 @@ class Shadows:
         if isinstance(winner, Handler) and isinstance(rule, Handler) and winner.priority != rule.priority:
             change = f"give '{rule.id}' a priority below {winner.priority}"
         else:
-            change = f"take the phrase out of '{winner.id}'"
+            change = f"change the phrases of '{winner.id}'"
         return f"{change}, or add a `none` to '{winner.id}' for what should come here"
 
     def _form_that_lets_it(self, rule: Rule, lost: list[Judged]) -> str:

@@ -37,7 +37,7 @@ def _untranslated(bot: Bot) -> Iterator[Diagnostic]:
             "missing-translation",
             missing[0].place,
             f"{len(missing)} of {len(bot.responses)} responses have no text in '{language}': {names}{more}",
-            f'add languages: {{{language}: "..."}} to each, or take {language} out of `languages` in supportbot.yaml',
+            f'add languages: {{{language}: {{text: "..."}}}} to each, or take it out of `languages` in supportbot.yaml',
             *(Related(item.place, f"'{item.id}' has none either") for item in missing[1:MOST_NAMED]),
         )
 

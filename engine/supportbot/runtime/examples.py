@@ -93,7 +93,11 @@ def _states(bot: Bot, rule: Rule, example: Example) -> tuple[str, ...]:
     if example.state is not None:
         return (example.state,)
     whens = () if isinstance(rule, Category) else rule.when
-    allowed = [state for state in bot.graph.states if any(not when.states or state in when.states for when in whens)]
+    allowed = [
+        state.id
+        for state in bot.graph.states.values()
+        if not state.final and any(not when.states or state.id in when.states for when in whens)
+    ]
     if not whens or bot.graph.initial in allowed:
         rest = [state for state in allowed if state != bot.graph.initial]
         return (bot.graph.initial, *rest)
@@ -139,6 +143,8 @@ def _why(rule: Rule, decision: Decision) -> str:
     rejected = [c.rejected for c in decision.trace.candidates if c.id == rule.id and c.rejected]
     if rejected:
         return rejected[0]
+    if isinstance(rule, Guide) and decision.kind == "handler" and decision.handler != "none":
+        return f"handlers are asked before guides: add a `none` to {decision.handler}, or change the example"
     if isinstance(rule, Guide) and not rule.steps:
         return "none of its patterns is in the message, or they are too small a part of it; add a longer one"
     return "none of its patterns is in the message; add one"
