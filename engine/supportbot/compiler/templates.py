@@ -234,9 +234,12 @@ def _placed(problem: Problem, spot: Spot) -> Diagnostic:
 # --- names ----------------------------------------------------------------------------------
 
 
+_LIKELIEST_LAST = ("bot", "now", "hours", "session", "visitor", "slots")
+
+
 def _whole_name(key: str, scope: Scope) -> str:
     """``slots.phone`` for a bare ``phone``."""
-    found = {item: root for root, keys in scope.roots.items() for item in keys or ()}
+    found = {item: root for root in _LIKELIEST_LAST for item in scope.roots.get(root) or ()}
     near = difflib.get_close_matches(key, found, n=1, cutoff=0.7)
     return f"did you mean '{found[near[0]]}.{near[0]}'?" if near else ""
 

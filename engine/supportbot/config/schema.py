@@ -215,7 +215,8 @@ class _Walker:
 def _part(rule: Rule, what: str) -> str:
     if what == "the file":
         return "this file"
-    return f"a {rule.title.lower()}" if what.startswith("an entry") and rule.title else what
+    article = "an" if rule.title[:1] in "AEIO" else "a"
+    return f"{article} {rule.title.lower()}" if what.startswith("an entry") and rule.title else what
 
 
 def _owner(rule: Rule, what: str) -> str:

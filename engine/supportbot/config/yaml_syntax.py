@@ -254,6 +254,8 @@ def _inside_brackets(stop: _Stop) -> _Finding | None:
     if stop.line == line and stop.letter == ":":
         return _at(stop, "a colon stands here where a comma is expected", "put the text in quotes if it has a colon")
     hint = f"put a {closing} at the end; texts with brackets, commas or colons inside must be in quotes"
+    if re.search(r"\s#", stop.line_at(line)[column:]):
+        hint = "' #' begins a comment, so that the rest of the line is not read: put the text with the # in quotes"
     return _Finding(f"this {opening} is never closed", hint, line, column, column + 1)
 
 

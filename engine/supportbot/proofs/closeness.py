@@ -17,7 +17,8 @@ def find_close_words(ground: Ground) -> list[Diagnostic]:
     """Findings about rules that a single word brings up; at most MOST."""
     single = _single_words(ground)
     found = []
-    for left, right in _pairs(ground, single):
+    pairs = {tuple(sorted(pair, key=lambda word: single[word].place)) for pair in _pairs(ground, single)}
+    for left, right in sorted(pairs, key=lambda pair: [single[word].place for word in pair]):
         finding = _finding(ground, left, right, single)
         if finding is not None:
             found.append(finding)

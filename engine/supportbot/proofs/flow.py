@@ -139,11 +139,11 @@ class _Flow:
         step = "{handoff: true}" if invariant.reach == "person" else f"a trigger that leads to '{invariant.reach}'"
         for turns, states in by_distance.items():
             far = "cannot be reached at all" if turns is None else f"takes {turns} turns"
-            allowed = f"{invariant.turns} turn{'s' if invariant.turns > 1 else ''} at most is promised here"
+            allowed = "1 turn is" if invariant.turns == 1 else f"{invariant.turns} turns are"
             yield error(
                 "invariant-broken",
                 invariant.place,
-                f"from {_states(states)}, {what} {far}; {allowed}",
+                f"from {_states(states)}, {what} {far}; at most {allowed} promised here",
                 f"add a rule for {_states(states)} that does {step}",
             )
 

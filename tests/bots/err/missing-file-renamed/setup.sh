@@ -1,0 +1,1 @@
+mv states.yaml state.yaml

@@ -1,0 +1,1 @@
+mkdir rules/lists; mkfifo rules/lists/more.yaml

@@ -1,0 +1,1 @@
+rm -r prompts; echo hello > prompts

@@ -1,0 +1,1 @@
+mkdir rules/lists; ln -s /etc/hostname rules/lists/more.yaml

@@ -1,0 +1,1 @@
+mv rules/categories/printing.yaml rules/printing.yaml

@@ -1,0 +1,59 @@
+"""Bots with mistakes and what is said about them, word for word; and bots without any, about which nothing is said.
+
+A folder of tests/bots/err holds the files in which that bot differs from tests/bots/ok/desk, what to do to it
+(``setup.sh``, if anything), and ``expected.txt``: every finding, with its hint and related places.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from supportbot.cli.validate import check
+from supportbot.diagnostics import Diagnostic, Place
+
+BOTS = Path(__file__).parent
+BASE = BOTS / "ok" / "desk"
+OK = sorted(path for path in (BOTS / "ok").iterdir() if path.is_dir())
+ERR = sorted(path for path in (BOTS / "err").iterdir() if path.is_dir()) if (BOTS / "err").exists() else []
+
+
+def merged(overlay: Path, target: Path) -> Path:
+    """The bot of an overlay, whole."""
+    shutil.copytree(BASE, target)
+    shutil.copytree(overlay, target, dirs_exist_ok=True)
+    (target / "expected.txt").unlink(missing_ok=True)
+    setup = target / "setup.sh"
+    if setup.exists():
+        subprocess.run(["bash", "setup.sh"], cwd=target, check=True, capture_output=True)
+        setup.unlink()
+    return target
+
+
+def found(bot: Path) -> str:
+    return "".join(f"{line}\n" for finding in check(bot)[0] for line in lines(finding))
+
+
+def lines(finding: Diagnostic) -> list[str]:
+    """A finding as expected.txt has it."""
+    also = [f"  also: {_at(related.place)}: {related.message}" for related in finding.related]
+    return [str(finding), *([f"  hint: {finding.hint}"] if finding.hint else []), *also]
+
+
+def _at(place: Place) -> str:
+    return f"{place.file}:{place.line}:{place.column}"
+
+
+@pytest.mark.parametrize("bot", OK, ids=lambda path: path.name)
+def test_nothing_is_said_about_a_good_bot(bot: Path) -> None:
+    assert found(bot) == ""
+
+
+@pytest.mark.parametrize("overlay", ERR, ids=lambda path: path.name)
+def test_a_broken_bot_is_told_what_is_wrong(overlay: Path, tmp_path: Path) -> None:
+    assert found(merged(overlay, tmp_path / "bot")) == (overlay / "expected.txt").read_text("utf-8")
