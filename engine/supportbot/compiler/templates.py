@@ -36,6 +36,7 @@ COMMON: Final[Roots] = {
     "visitor": frozenset({"name", "email", "phone", "language"}),
     "session": frozenset({"attempts", "turns", "state", "category", "guide", "step"}),
     "hours": frozenset({"open", "next_open"}),
+    "form": frozenset({"wanted", "possible"}),
     "now": frozenset({"date", "time", "weekday", "hour"}),
     "bot": frozenset({"name", "time_zone"}),
 }

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from supportbot.decision.appointments import Calendar, Wanted, wanted
+from supportbot.decision.contacts import address, phone
 from supportbot.decision.entities import Reading, first_value, taken_chunks
+from supportbot.decision.ratings import rating
+from supportbot.decision.zones import zone_of
 from supportbot.model.bot import Bot, Form, SlotSpec
 from supportbot.model.session import Message, Session, SlotValue
 from supportbot.model.text import tokens
@@ -21,35 +26,94 @@ _INTRODUCTIONS = (
     ("call", "me"),
 )
 _TYPED = ("email", "phone", "time", "date")
+SHORT_ANSWER = 6  # words: in so few of them a bare "4" is a time
+_CALLED: Mapping[str, tuple[str, ...]] = {
+    "phone": ("phone", "number", "telephone", "mobile"),
+    "email": ("email", "mail", "address"),
+    "time": ("time", "date", "day", "when", "hour"),
+    "date": ("date", "day", "when"),
+}
 
 
 def reading_of(bot: Bot, now: datetime) -> Reading:
     return Reading(now.astimezone(bot.settings.hours.zone))
 
 
-def prefill(bot: Bot, session: Session, message: Message, form: Form, now: datetime) -> dict[str, SlotValue]:
+@dataclass(slots=True)
+class Asker:
+    """How the answers of one visitor are read: their time zone and country, the hours of the bot.
+
+    ``refused``: the last moment that was named and is not possible, in the bot's time zone.
+    """
+
+    bot: Bot
+    session: Session
+    now: datetime
+    refused: str = ""
+    reading: Reading = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reading = reading_of(self.bot, self.now)
+
+    def value(self, spec: SlotSpec, text: str, before: SlotValue | None = None, asked: bool = True) -> SlotValue | None:
+        """The value of the slot's type in a text, or None. ``before``: the value it has, which may be mended."""
+        if spec.type == "phone":
+            return phone(text, self.reading, self._regions())
+        if spec.type == "email":
+            return address(text)
+        if spec.type == "rating":
+            return rating(text, asked)
+        if spec.type in ("time", "date"):
+            return self._moment(spec, text, before, asked)
+        return first_value(spec.type, text, self.reading)
+
+    def _moment(self, spec: SlotSpec, text: str, before: SlotValue | None, asked: bool) -> SlotValue | None:
+        found = self.wanted(spec, text, before, asked)
+        if found is None:
+            return None
+        if not found.possible:
+            self.refused = found.text
+            return None
+        return found.text if spec.type == "time" else found.text.partition("T")[0]
+
+    def wanted(self, spec: SlotSpec, text: str, before: SlotValue | None = None, asked: bool = True) -> Wanted | None:
+        chunks = text.split()
+        taken = taken_chunks(chunks, ("phone", "email"), self.reading)
+        rest = " ".join(chunk for at, chunk in enumerate(chunks) if at not in taken)
+        hours = self.bot.settings.hours
+        zone = zone_of(self.session, hours.zone)
+        languages = (*self.bot.settings.languages, self.session.visitor.get("language", ""))
+        known = tuple(dict.fromkeys(language[:2].lower() for language in languages if language))
+        calendar = Calendar(self.reading.now, zone, hours if spec.in_hours else None, known)
+        return wanted(rest, calendar, str(before or "") if spec.type == "time" else "", asked)
+
+    def _regions(self) -> tuple[str, ...]:
+        country = self.session.visitor.get("country", "").upper()
+        return tuple(dict.fromkeys(region for region in (country, self.bot.settings.region) if len(region) == 2))
+
+
+def prefill(asker: Asker, message: Message, form: Form) -> dict[str, SlotValue]:
     """What is known before the first question: earlier slots, the visitor's profile, the opening message."""
-    reading = reading_of(bot, now)
     values: dict[str, SlotValue] = {}
     for spec in form.slots:
         for source in spec.prefill:
-            value = _from_source(spec, source, session, message, reading)
+            value = _from_source(spec, source, asker.session, message, asker)
             if value is not None and value != "":
                 values[spec.name] = value
                 break
     return values
 
 
-def _from_source(spec: SlotSpec, source: str, session: Session, message: Message, reading: Reading) -> SlotValue | None:
+def _from_source(spec: SlotSpec, source: str, session: Session, message: Message, asker: Asker) -> SlotValue | None:
     if source.startswith("visitor."):
         key = source.removeprefix("visitor.")
         text = message.visitor.get(key) or session.visitor.get(key) or ""
-        return typed_value(spec, text, reading) if text else None
+        return typed_value(spec, text, asker) if text else None
     if source == "slots":
         return session.slots.get(spec.name)
     if spec.type == "text":
         return _problem(session, spec)
-    return typed_value(spec, message.text, reading)
+    return typed_value(spec, message.text, asker, asked=False)
 
 
 def _problem(session: Session, spec: SlotSpec) -> str | None:
@@ -60,26 +124,33 @@ def _problem(session: Session, spec: SlotSpec) -> str | None:
     return None
 
 
-def typed_value(spec: SlotSpec, text: str, reading: Reading) -> SlotValue | None:
+def typed_value(spec: SlotSpec, text: str, asker: Asker, asked: bool = True) -> SlotValue | None:
     """The value of a slot's type in a text, or None. Choices are recognised by the matcher instead."""
     if spec.type == "choice":
         return next((value for value, _ in spec.choices if value == text), None)
     if spec.type == "text":
         return text.strip()[: spec.max_chars] or None
-    return first_value(spec.type, text, reading)
+    return asker.value(spec, text, asked=asked)
 
 
-def read_answer(spec: SlotSpec, text: str, held: Mapping[int, object], reading: Reading) -> SlotValue | None:
+def read_answer(
+    spec: SlotSpec,
+    text: str,
+    held: Mapping[int, object],
+    asker: Asker,
+    before: SlotValue | None = None,
+    asked: bool = True,
+) -> SlotValue | None:
     """The answer to one question, or None when the message holds none."""
     if spec.type == "choice":
-        return next((value for value, block in spec.choices if block in held), None)
-    if spec.type == "time" and len(text.split()) == 1:  # "3", when the question was when
-        return first_value(spec.type, text, reading) or first_value(spec.type, f"at {text}", reading)
+        said = text.strip().casefold()
+        named = next((value for value, _ in spec.choices if value.casefold() == said), None)
+        return named or next((value for value, block in spec.choices if block in held), None)
     if spec.type != "text":
-        return first_value(spec.type, text, reading)
+        return asker.value(spec, text, before, asked)
     answer = text.strip()
     if spec.max_chars <= SHORT_TEXT:
-        answer = _without_values(answer, reading)
+        answer = _without_values(answer, asker.reading)
         answer = _without_introduction(answer).rstrip(" .,;!")
     if not tokens(answer):
         return None
@@ -87,7 +158,7 @@ def read_answer(spec: SlotSpec, text: str, held: Mapping[int, object], reading: 
 
 
 def read_extras(
-    form: Form, known: Mapping[str, SlotValue], text: str, held: Mapping[int, object], reading: Reading
+    form: Form, known: Mapping[str, SlotValue], text: str, held: Mapping[int, object], asker: Asker
 ) -> dict[str, SlotValue]:
     """Values of other slots that the same message happens to give."""
     extras: dict[str, SlotValue] = {}
@@ -95,14 +166,14 @@ def read_extras(
         if spec.name in known:
             continue
         if spec.type in _TYPED or spec.type == "choice":
-            value = read_answer(spec, text, held, reading)
+            value = read_answer(spec, text, held, asker, asked=False)
             if value is not None:
                 extras[spec.name] = value
     return extras
 
 
 def read_corrections(
-    form: Form, known: Mapping[str, SlotValue], text: str, held: Mapping[int, object], reading: Reading
+    form: Form, known: Mapping[str, SlotValue], text: str, held: Mapping[int, object], asker: Asker
 ) -> dict[str, SlotValue]:
     """Values that a message changes: any typed value, and "<slot> is ..." for texts."""
     changed: dict[str, SlotValue] = {}
@@ -111,12 +182,25 @@ def read_corrections(
         if spec.type == "text":
             value = _named_text(spec, text)
         elif spec.type in _TYPED or spec.type == "choice":
-            value = read_answer(spec, text, held, reading)
+            value = read_answer(
+                spec, text, held, asker, known.get(spec.name), asked=spec.type != "time" or _short(text)
+            )
         else:
-            value = _named_number(spec, text, reading)
+            value = _named_number(spec, text, asker.reading)
         if value is not None and value != known.get(spec.name):
             changed[spec.name] = value
     return changed
+
+
+def _short(text: str) -> bool:
+    return len(text.split()) <= SHORT_ANSWER
+
+
+def named_slot(form: Form, words: Sequence[str]) -> SlotSpec | None:
+    """The slot that a message speaks of without giving a value: "the number is wrong"."""
+    said = set(words)
+    found = [spec for spec in form.slots if said & {*spec.name.split("_"), *_CALLED.get(spec.type, ())}]
+    return found[0] if found else None
 
 
 def _named_text(spec: SlotSpec, text: str) -> str | None:

@@ -9,6 +9,7 @@ from functools import cache, partial
 
 from supportbot.decision.decide import known_session
 from supportbot.decision.draft import Draft, first_trigger, way_out
+from supportbot.decision.forms import go_on, not_understood
 from supportbot.decision.suggestions import offered
 from supportbot.decision.wording import word
 from supportbot.model.bot import Bot, Step
@@ -151,12 +152,20 @@ def _after_action(draft: Draft, effect: CallAction, outcome: Outcome) -> None:
 
 def _after_model(draft: Draft, effect: CallModel, outcome: Outcome, notes: list[str]) -> list[Output | _ModelText]:
     settings = draft.bot.settings.llm
+    form = draft.session.form
     text, request = _split_request(outcome.text) if outcome.ok else ("", "")
     if not text and not request:
         notes.append(f"the model gave no answer: {outcome.error or 'empty'}")
+        if form is not None:
+            not_understood(draft)
+            return []
         draft.run(settings.spent if outcome.error == "spent" and settings.spent else settings.unavailable)
         return []
     steps = _requested(draft, request, notes) if request else None
+    if form is not None and steps is None:  # a question in between: the form goes on, nothing else changes
+        go_on(draft, form) if text else not_understood(draft)
+        return [_ModelText(text)] if text else []
+    draft.change(form=None)
     if not text and steps is None:
         draft.run(settings.unavailable)
         return []

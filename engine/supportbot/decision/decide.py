@@ -111,7 +111,18 @@ class _Deciding:
             return self._decided(f"form.{form.form}", "form", turn.note)
         if self.draft.session.form is None:
             return self._by_rules()
-        return self._digression(form, others)
+        return self._digression(form, others) if others else self._asked_between(form)
+
+    def _asked_between(self, form: FormState) -> Decision:
+        """A question that no rule knows: the model may, and then the form goes on."""
+        handler = self.bot.fallback_handler
+        if handler is None:
+            forms.not_understood(self.draft)
+            self._note_form(form, "", [])
+            return self._decided(f"form.{form.form}", "form", "a question that no rule answers")
+        self.draft.ask_model()
+        self.considered.candidates.append(Candidate(handler.id, "llm", handler.priority, True))
+        return self._decided(handler.id, "llm", "a question in between, for the model; the form goes on")
 
     def _others(self, form: FormState) -> list[Option]:
         """Rules that could answer instead of the form: not the ones that would open it again."""

@@ -7,7 +7,7 @@ from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from datetime import datetime
 
-from supportbot.decision.answers import prefill
+from supportbot.decision.answers import Asker, prefill
 from supportbot.decision.hours import is_open
 from supportbot.decision.render import Scope, holds, render
 from supportbot.decision.scope import scope_of
@@ -168,8 +168,9 @@ class Draft:
     # --- forms ----------------------------------------------------------------------------
 
     def open_form(self, form_id: str) -> None:
-        known = prefill(self.bot, self.session, self.message, self.bot.forms[form_id], self.now)
-        self.change(form=FormState(form_id, None, known, 0))
+        asker = Asker(self.bot, self.session, self.now)
+        known = prefill(asker, self.message, self.bot.forms[form_id])
+        self.change(form=FormState(form_id, None, known, 0, asker.refused))
         self.ask_next()
 
     def ask_next(self) -> None:
@@ -183,7 +184,7 @@ class Draft:
         if missing is not None:
             tries = state.tries if state.asking == missing.name else 0
             self.change(form=replace(state, asking=missing.name, tries=tries))
-            self.say(missing.ask)
+            self.say(missing.refused if state.refused and missing.in_hours and missing.refused else missing.ask)
         elif form.confirm:
             tries = state.tries if state.asking is None else 0
             self.change(form=replace(state, asking=None, tries=tries))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from supportbot.decision.answers import read_answer, read_corrections, read_extras, reading_of
+from supportbot.decision.answers import Asker, named_slot, read_answer, read_corrections, read_extras
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found
 from supportbot.model.bot import Form, FormWords, SlotSpec
@@ -12,6 +12,28 @@ from supportbot.model.session import FormState, SlotValue
 from supportbot.model.text import NEGATIONS
 
 CANCEL_WORDS = 6  # "cancel" inside a longer story is part of the story
+
+
+_CHANGES = frozenset(["wrong", "change", "different", "edit", "update", "incorrect", "other", "another"])
+_QUESTIONS = frozenset(
+    (word,)
+    for word in [
+        "why",
+        "what",
+        "how",
+        "who",
+        "which",
+        "where",
+        "does",
+        "do",
+        "is",
+        "are",
+        "can",
+        "could",
+        "will",
+        "would",
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +59,8 @@ def take(draft: Draft, found: Found, others_match: bool) -> FormTurn:
         draft.change(form=None)
         draft.run(form.cancelled)
         return FormTurn(True, "cancelled")
+    if draft.message.answers:
+        return collected(draft, form, state, found)
     if state.asking is None:
         return _confirming(draft, form, state, found, others_match)
     spec = next((slot for slot in form.slots if slot.name == state.asking), None)
@@ -50,38 +74,95 @@ def _answering(
     draft: Draft, form: Form, state: FormState, spec: SlotSpec, found: Found, others_match: bool
 ) -> FormTurn:
     text = draft.message.text
-    reading = reading_of(draft.bot, draft.now)
-    is_question = found.tokens[-1:] == ("?",)
-    if spec.type == "text" and is_question and others_match:
+    asker = Asker(draft.bot, draft.session, draft.now)
+    if spec.type == "text" and ((is_question(found) and others_match) or _asks_about_a_name(spec, found)):
         return NOT_TAKEN
-    value = read_answer(spec, text, found.held, reading)
-    if value is None:
-        extras = read_extras(form, {**state.values, spec.name: ""}, text, found.held, reading)
-        if extras:
-            return _store(draft, state, extras, "answered another question")
-        if others_match:
-            return NOT_TAKEN
-        return _try_again(draft, form, state, spec.invalid or spec.ask)
-    values = {spec.name: value}
-    values |= read_extras(form, {**state.values, **values}, text, found.held, reading)
-    return _store(draft, state, values, f"{spec.name} answered")
+    value = read_answer(spec, text, found.held, asker, state.values.get(spec.name))
+    known = {**state.values, spec.name: "" if value is None else value}
+    values = {} if value is None else {spec.name: value}
+    values |= read_extras(form, known, text, found.held, asker)
+    if spec.type != "text":
+        values |= _mended(form, spec, state, text, found, asker)
+    state = replace(state, refused="" if value is not None else asker.refused or state.refused)
+    if values:
+        return _store(
+            draft, state, values, f"{spec.name} answered" if value is not None else "answered another question"
+        )
+    if others_match and not asker.refused:
+        return NOT_TAKEN
+    if asker.refused and spec.refused:
+        return _try_again(draft, form, state, spec.refused)
+    if is_question(found):
+        return NOT_TAKEN
+    return _try_again(draft, form, state, spec.invalid or spec.ask)
+
+
+def _mended(
+    form: Form, spec: SlotSpec, state: FormState, text: str, found: Found, asker: Asker
+) -> dict[str, SlotValue]:
+    """Answers from before that the message changes: "Friday at 2, and use 020 7946 0999 instead"."""
+    known = {name: value for name, value in state.values.items() if name != spec.name}
+    changed = read_corrections(form, known, text, found.held, asker)
+    return {name: value for name, value in changed.items() if name in known and _contact(form, name)}
+
+
+def _contact(form: Form, name: str) -> bool:
+    """Only what cannot be taken for something else: a time may belong to the story."""
+    return any(spec.name == name and spec.type in ("phone", "email") for spec in form.slots)
+
+
+def is_question(found: Found) -> bool:
+    return found.tokens[-1:] == ("?",) or found.tokens[:1] in _QUESTIONS
+
+
+def _asks_about_a_name(spec: SlotSpec, found: Found) -> bool:
+    """Nobody is called "why do you need that?"; a summary may be a question."""
+    return spec.name.split("_")[-1] == "name" and found.tokens[:1] in _QUESTIONS
 
 
 def _confirming(draft: Draft, form: Form, state: FormState, found: Found, others_match: bool) -> FormTurn:
     words = draft.bot.form_words
     yes, no = _yes_or_no(found, words) if words is not None else (False, False)
-    reading = reading_of(draft.bot, draft.now)
-    changed = read_corrections(form, state.values, draft.message.text, found.held, reading)
+    asker = Asker(draft.bot, draft.session, draft.now)
+    changed = read_corrections(form, state.values, draft.message.text, found.held, asker)
     if changed:
-        return _store(draft, state, changed, "corrected")
+        return _store(draft, replace(state, refused=""), changed, "corrected")
+    if asker.refused:
+        spec = next(slot for slot in form.slots if slot.in_hours)
+        return _ask_anew(draft, replace(state, refused=asker.refused), spec)
+    named = named_slot(form, found.tokens)
+    if named is not None and (no or state.tries or _CHANGES & set(found.tokens)):
+        return _ask_anew(draft, state, named)
     if yes:
         draft.finish_form()
         return FormTurn(True, "confirmed")
     if no:
         return _try_again(draft, form, state, form.change or form.confirm or "")
-    if others_match:
+    if others_match or is_question(found):
         return NOT_TAKEN
     return _try_again(draft, form, state, form.confirm or "")
+
+
+def _ask_anew(draft: Draft, state: FormState, spec: SlotSpec) -> FormTurn:
+    """One answer is wrong, and the right one was not given yet."""
+    values = {name: value for name, value in state.values.items() if name != spec.name}
+    draft.change(form=replace(state, values=values, asking=None, tries=0))
+    draft.ask_next()
+    return FormTurn(True, f"{spec.name} asked anew")
+
+
+def collected(draft: Draft, form: Form, state: FormState, found: Found) -> FormTurn:
+    """Answers to questions that the channel asked by itself; those that make no sense are asked for one by one."""
+    asker = Asker(draft.bot, draft.session, draft.now)
+    values: dict[str, SlotValue] = {}
+    for spec in form.slots:
+        text = draft.message.answers.get(spec.name, "")
+        value = read_answer(spec, text, found.held if spec.type != "choice" else {}, asker) if text else None
+        if value is not None:
+            values[spec.name] = value
+    draft.change(form=replace(state, values={**state.values, **values}, tries=1, refused=asker.refused))
+    draft.ask_next()
+    return FormTurn(True, "answered in one go")
 
 
 def _yes_or_no(found: Found, words: FormWords) -> tuple[bool, bool]:
@@ -115,6 +196,16 @@ def _try_again(draft: Draft, form: Form, state: FormState, response: str) -> For
     if response:
         draft.say(response)
     return FormTurn(True, "asked again")
+
+
+def not_understood(draft: Draft) -> None:
+    """A question in between that nobody could answer: the form asks again, and gives up as it would otherwise."""
+    state = draft.session.form
+    if state is None:
+        return
+    form = draft.bot.forms[state.form]
+    spec = next((slot for slot in form.slots if slot.name == state.asking), None)
+    _try_again(draft, form, state, (spec.invalid or spec.ask) if spec is not None else form.confirm or "")
 
 
 def go_on(draft: Draft, before: FormState) -> None:

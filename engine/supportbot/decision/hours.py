@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from supportbot.model.bot import Hours
 
@@ -53,6 +54,28 @@ def _of_day(hours: Hours, day: date, step: timedelta) -> Iterator[datetime]:
         while moment < last:
             yield moment
             moment = (moment.astimezone(UTC) + step).astimezone(hours.zone)
+
+
+def possible(hours: Hours, moment: datetime, now: datetime, zone: ZoneInfo) -> str:
+    """When it is possible, near a moment that is not: ``Tuesday 24 November between 08:00 and 18:00``, in ``zone``."""
+    since = max(moment.astimezone(hours.zone), now.astimezone(hours.zone))
+    day_start = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    opening = next_open(hours, max(day_start, now.astimezone(hours.zone)))
+    if opening is None:
+        return ""
+    end = max((end for start, end in hours.days[opening.weekday()] if start <= opening.time() < end), default=None)
+    if end is None:
+        return ""
+    first, last = opening.astimezone(zone), datetime.combine(opening.date(), end, hours.zone).astimezone(zone)
+    day = f"{first:%A} {first.day} {first:%B}"
+    return f"{day} between {first:%H:%M} and {last:%H:%M}{zone_name(zone, hours.zone, opening)}"
+
+
+def zone_name(zone: ZoneInfo, other: ZoneInfo, at: datetime) -> str:
+    """`` New York time`` where clocks show something else than in the other zone at that moment, else nothing."""
+    if at.astimezone(zone).utcoffset() == at.astimezone(other).utcoffset():
+        return ""
+    return f" {zone.key.rpartition('/')[2].replace('_', ' ')} time"
 
 
 def spoken(moment: datetime | None, now: datetime) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from supportbot.decision.hours import is_open, next_open, spoken
+from supportbot.decision.hours import is_open, next_open, possible, spoken
+from supportbot.decision.zones import zone_of
 from supportbot.model.bot import Bot
 from supportbot.model.session import Session, SlotValue
 
@@ -31,6 +32,7 @@ def scope_of(
             "step": guide.step + 1 if guide else 0,
         },
         "hours": {"open": is_open(hours, now), "next_open": spoken(next_open(hours, now), now)},
+        "form": _form(bot, session, now),
         "now": {
             "date": local.date().isoformat(),
             "time": f"{local:%H:%M}",
@@ -40,3 +42,17 @@ def scope_of(
         "bot": {"name": bot.settings.name, "time_zone": str(hours.zone)},
         "result": dict(result or {}),
     }
+
+
+def _form(bot: Bot, session: Session, now: datetime) -> dict[str, str]:
+    """What an open form says about a moment that is not possible: the moment, and when it would be."""
+    refused = session.form.refused if session.form is not None else ""
+    if not refused:
+        return {"wanted": "", "possible": ""}
+    hours = bot.settings.hours
+    zone = zone_of(session, hours.zone)
+    try:
+        moment = datetime.fromisoformat(refused).replace(tzinfo=hours.zone)
+        return {"wanted": refused, "possible": possible(hours, moment, now, zone)}
+    except (ValueError, OverflowError):
+        return {"wanted": "", "possible": ""}

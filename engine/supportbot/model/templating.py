@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined
+from jinja2 import StrictUndefined, pass_context
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 _JINJA_FILTERS = ("default", "lower", "upper", "title", "trim", "truncate", "replace", "join", "length", "round", "int")
@@ -19,15 +20,42 @@ FILTERS = (*_JINJA_FILTERS, "spoken", "utc", "html")
 OUTPUT_CHARS = 8_000
 
 
-def spoken(value: object) -> str:
-    """``2026-11-24T16:00`` or ``2026-11-24`` as people say it; anything else as it is."""
+@pass_context
+def spoken(context: Context, value: object, zone: object = "") -> str:
+    """``2026-11-24T16:00`` or ``2026-11-24`` as people say it; anything else as it is.
+
+    A time is told in the visitor's time zone, which is then named when clocks there show something else than the
+    bot's; ``zone`` asks for another one: ``spoken(bot.time_zone)``.
+    """
     text = str(value)
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
+    named = ""
+    if "T" in text and not zone:
+        moment, named = _there(moment, _part(context, "bot"), _part(context, "visitor"))
     day = f"{moment:%A} {moment.day} {moment:%B}"
-    return f"{day} at {moment:%H:%M}" if "T" in text else day
+    return f"{day} at {moment:%H:%M}{named}" if "T" in text else day
+
+
+def _part(context: Context, name: str) -> str:
+    """The time zone of ``bot`` or ``visitor``, empty where it is not known."""
+    found = context.get(name)
+    return str(found.get("time_zone") or "") if isinstance(found, dict) else ""
+
+
+def _there(moment: datetime, here: str, there: str) -> tuple[datetime, str]:
+    if not there or not here or there == here or moment.tzinfo is not None:
+        return moment, ""
+    try:
+        home, zone = ZoneInfo(here), ZoneInfo(there)
+        local = moment.replace(tzinfo=home).astimezone(zone)
+    except (ValueError, LookupError, OverflowError, OSError):
+        return moment, ""
+    if local.replace(tzinfo=None) == moment:
+        return moment, ""
+    return local, f" {there.rpartition('/')[2].replace('_', ' ')} time"
 
 
 def utc(value: object, zone: object = "UTC") -> str:
