@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from supportbot.runtime.delivery import Push
-from supportbot.server import figure_views, openapi, page_views, session_views, views, webhook
+from supportbot.server import dashboard, figure_views, openapi, page_views, session_views, views, webhook
 from supportbot.server.middlewares import border, seal
 from supportbot.server.observing import Beside
 from supportbot.server.options import ServerOptions
@@ -50,6 +50,7 @@ def routes() -> list[web.RouteDef]:
         web.get(SALESIQ, webhook.salesiq_ping),
         web.post(SALESIQ, webhook.salesiq_event),
         *page_views.widget_routes(),
+        *dashboard.dashboard_routes(),
     ]
 
 

@@ -216,12 +216,19 @@ def _page_paths() -> Json:
         "/widget/app.js": "text/javascript",
         "/widget/style.css": "text/css",
         "/widget/icon.svg": "image/svg+xml",
+        "/dashboard/app.js": "text/javascript",
+        "/dashboard/charts.js": "text/javascript",
+        "/dashboard/style.css": "text/css",
+        "/dashboard/icon.svg": "image/svg+xml",
     }
     unchanged = {"304": {"description": "As it was."}}
-    return {
-        path: {"get": _operation("A page to try the bot.", {"200": _answer("A file.", TEXT, kind), **unchanged})}
+    files: Json = {
+        path: {"get": _operation("A part of a page.", {"200": _answer("A file.", TEXT, kind), **unchanged})}
         for path, kind in kinds.items()
     }
+    shown = {"200": _answer("The page; it asks /stats and /metrics/report for its figures.", TEXT, "text/html")}
+    note = "Without the token a browser gets 401 or 403 with the page, whose form asks for the token."
+    return files | {"/dashboard": {"get": _operation("The manager's page.", shown, admin=True, description=note)}}
 
 
 # --- schemas --------------------------------------------------------------------------------------

@@ -43,13 +43,14 @@ class Page:
 
 def widget_routes() -> list[web.RouteDef]:
     return [
-        web.get("/widget", _page("widget.html", "text/html").view),
-        web.get("/widget/app.js", _page("widget.js", "text/javascript").view),
-        web.get("/widget/style.css", _page("widget.css", "text/css").view),
-        web.get("/widget/icon.svg", _page("icon.svg", "image/svg+xml").view),
+        web.get("/widget", page("widget.html", "text/html").view),
+        web.get("/widget/app.js", page("widget.js", "text/javascript").view),
+        web.get("/widget/style.css", page("widget.css", "text/css").view),
+        web.get("/widget/icon.svg", page("icon.svg", "image/svg+xml").view),
     ]
 
 
-def _page(name: str, content_type: str) -> Page:
+def page(name: str, content_type: str) -> Page:
+    """A file of the folder pages. Raises OSError."""
     body = (FOLDER / name).read_bytes()
     return Page(body, content_type, hashlib.sha256(body).hexdigest()[:32])
