@@ -11,7 +11,7 @@ from supportbot.model.bot import Form, FormWords, SlotSpec
 from supportbot.model.session import FormState, SlotValue
 from supportbot.model.text import NEGATIONS
 
-CANCEL_WORDS = 6  # "cancel" inside a longer story is part of the story
+CANCEL_WORDS, STORY_WORDS = 10, 6  # "cancel" inside a longer story is part of the story
 
 
 _CHANGES = frozenset(["wrong", "change", "different", "edit", "update", "incorrect", "other", "another"])
@@ -55,7 +55,7 @@ def take(draft: Draft, found: Found, others_match: bool) -> FormTurn:
         return NOT_TAKEN
     form = draft.bot.forms[state.form]
     words = draft.bot.form_words
-    if words is not None and words.cancel in found.held and len(found.tokens) <= CANCEL_WORDS:
+    if words is not None and words.cancel in found.held and len(found.tokens) <= _cancel_words(form, state):
         draft.change(form=None)
         draft.run(form.cancelled)
         return FormTurn(True, "cancelled")
@@ -68,6 +68,13 @@ def take(draft: Draft, found: Found, others_match: bool) -> FormTurn:
         draft.ask_next()
         return FormTurn(True, "asked again")
     return _answering(draft, form, state, spec, found, others_match)
+
+
+def _cancel_words(form: Form, state: FormState) -> int:
+    """How long a message may be that leaves the form; where a story is asked for, it may be part of the story."""
+    asked = next((slot for slot in form.slots if slot.name == state.asking), None)
+    tells = asked is not None and asked.type == "text" and not asked.name.endswith("name")
+    return STORY_WORDS if tells else CANCEL_WORDS
 
 
 def _answering(
