@@ -48,13 +48,23 @@ def test_a_turn_is_one_decision_line_with_all_ids() -> None:
             assert answer.status == 200
 
     run(test)
-    decided, request = parsed(stream)
-    for line in (decided, request):
-        assert (line["request_id"], line["session_id"], line["revision"]) == ("r-1", "abc", REVISION)
+    (decided,) = parsed(stream)
+    assert (decided["request_id"], decided["session_id"], decided["revision"]) == ("r-1", "abc", REVISION)
     assert decided["event"] == "decided"
     assert decided["handler"] == "echo"
     assert (decided["model"], decided["tokens"]) == ("openai/test", 42)
-    assert (request["method"], request["path"], request["status"]) == ("POST", "/chat", 200)
+
+
+def test_another_request_is_one_line() -> None:
+    stream = lines("json")
+
+    async def test(world: World) -> None:
+        async with world.client.get(f"{world.url}/health") as answer:
+            assert answer.status == 200
+
+    run(test)
+    (request,) = parsed(stream)
+    assert (request["method"], request["path"], request["status"]) == ("GET", "/health", 200)
 
 
 def test_what_a_visitor_writes_is_not_logged_at_all() -> None:

@@ -48,6 +48,7 @@ from supportbot.model.session import Message, Session
 from supportbot.runtime.conversation import Answer, Render, TurnResult
 from supportbot.runtime.delivery import Delivery
 from supportbot.runtime.ports import ChatMessage, ModelAnswer, Record
+from supportbot.server import logs
 from supportbot.server.app import create_app
 from supportbot.server.options import ServerLimits, ServerOptions
 from supportbot.server.protocol import Runner
@@ -275,6 +276,7 @@ def run(test: Callable[[World], Awaitable[None]], options: ServerOptions | None 
             await test(world)
 
     asyncio.run(inside())
+    logs.flush()
 
 
 async def raw(port: int, data: bytes) -> bytes:

@@ -44,7 +44,7 @@ class TurnResult:
     decision: Decision | None
     outcomes: tuple[Outcome, ...]
     record: Record | None
-    stages: tuple[tuple[str, float], ...] = ()
+    stages: Sequence[tuple[str, float]] = ()
     revision: str = ""
 
 
@@ -210,7 +210,7 @@ class Conversations:
                 tries += 1
             else:
                 session = await deliver(self.store, result.session, result.reply, asked.delivery)
-                return replace(result, session=session)
+                return result if session is result.session else replace(result, session=session)
 
     async def _once(self, bot: Bot, asked: _Asked) -> TurnResult:
         started, now = perf_counter(), self.clock.now()
@@ -240,12 +240,12 @@ class Conversations:
             conclusion.session, version=opened.version + 1, asked=count, person=standing.person, undelivered=()
         )
         concluded = perf_counter()
-        stages = (
+        stages = [
             ("load", loaded - started),
             ("decide", decided - loaded),
             ("effects", acted - decided),
             ("conclude", concluded - acted),
-        )
+        ]
         result = TurnResult(session, reply, decision, outcomes, record, stages, bot.revision)
         body = None if asked.render is None else _stored(asked.message, asked.render(result), now)
         try:
@@ -264,7 +264,7 @@ class Conversations:
             if decision is not None and _ran(decision, queued):  # done once already: the turn must not be tried again
                 raise StoreError(f"session {session.id!r} was changed while its actions ran") from conflict
             raise
-        result = replace(result, stages=(*stages, ("commit", perf_counter() - concluded)))
+        stages.append(("commit", perf_counter() - concluded))
         if self.outbox is None or decision is None or not queued.calls:
             return result
         ended_calls = await self.outbox.wait(queued)
@@ -380,7 +380,9 @@ def _fitted(bot: Bot, message: Message) -> Message:
     """The message cut to what is matched, with every text storable: lone surrogates cannot be written as UTF-8."""
     text = _storable(message.text[: bot.settings.limits.message_chars])
     visitor = {_storable(name): _storable(value) for name, value in message.visitor.items()}
-    return replace(message, text=text, visitor=visitor)
+    return (
+        message if text == message.text and visitor == message.visitor else replace(message, text=text, visitor=visitor)
+    )
 
 
 def _storable(text: str) -> str:

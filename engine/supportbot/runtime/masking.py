@@ -139,8 +139,30 @@ def plain(text: str) -> str:
     return "".join(str(unicodedata.decimal(c)) if not c.isascii() and c.isdecimal() else c for c in normal)
 
 
+# Each rule needs a digit, an @, a word as long as a key, or one of these. Most texts have none of it.
+_SIGN_TEXT = """
+    sk- sk_ pk- pk_ rk- rk_ akia asia ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ xox aiza eyj private bearer ://
+    pass pwd pw psw pin key token code secret otp kennwort contrase wachtwoord senha
+"""
+_SIGNS = (*_SIGN_TEXT.split(), "mot de")
+_KEY_CHARS = 32
+
+
 def mask(text: str) -> str:
     """The text with e-mail addresses, phone and card numbers, passwords, keys and remote-session ids replaced."""
+    return text if _is_harmless(text) else mask_thoroughly(text)
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether surely no rule can find anything: a look that costs a twentieth of the rules."""
+    if not text.isascii() or "@" in text or any(map(text.__contains__, "0123456789")):
+        return False
+    low = text.lower()
+    return not any(map(low.__contains__, _SIGNS)) and max(map(len, low.split()), default=0) < _KEY_CHARS
+
+
+def mask_thoroughly(text: str) -> str:
+    """The same by all rules."""
     masked = plain(text)
     for pattern, replacement in _RULES:
         masked = pattern.sub(replacement, masked)

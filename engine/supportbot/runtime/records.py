@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from supportbot.decision.conclude import PENDING
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Conclusion, Decision, Outcome
 from supportbot.model.session import Session, Turn
+from supportbot.runtime.ids import new_id
 from supportbot.runtime.masking import mask
 from supportbot.runtime.ports import Record
 
@@ -67,7 +67,7 @@ def build_record(
     tokens_in = sum(answer.tokens_in for answer in answers)
     before = turn.session
     return Record(
-        id=os.urandom(16).hex(),
+        id=new_id(),
         session_id=before.id,
         message_id=turn.message.id,
         request_id=request_id,
@@ -99,7 +99,7 @@ def build_record(
 def silence_record(bot: Bot, before: Session, after: Session, now: datetime, reply: str, result: str) -> Record:
     """The record of time-outs, or of an idle conversation that was closed."""
     return Record(
-        id=os.urandom(16).hex(),
+        id=new_id(),
         session_id=after.id,
         message_id="",
         request_id="",

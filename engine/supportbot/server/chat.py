@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from supportbot.decision.conclude import GREETING
 from supportbot.model.decision import CallModel, Outcome, Suggested
 from supportbot.model.session import Message
 from supportbot.runtime.conversation import GUESSED, TurnResult
+from supportbot.runtime.ids import new_id
 from supportbot.server.bodies import clean, kind_of
 from supportbot.server.problems import Problem
 from supportbot.server.service import called_actions
@@ -82,7 +82,7 @@ def check_session_id(value: str) -> str:
 
 def _session_id(value: object) -> str:
     if value is None:
-        return secrets.token_hex(16)
+        return new_id()
     text = check_session_id(_string(value, "session_id"))
     if text.startswith(RESERVED):
         raise Problem(400, f'A "session_id" that begins with "{RESERVED}" belongs to another channel.')

@@ -6,12 +6,12 @@ import asyncio
 import logging
 import math
 import re
-import secrets
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from supportbot.errors import StoreError
+from supportbot.runtime.ids import new_id
 from supportbot.runtime.tallies import LABELS_END
 from supportbot.server import logs
 from supportbot.server.problems import REVISION_HEADER, Problem, from_http_error, problem_response
@@ -21,6 +21,7 @@ SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"}
 QUIET = {"/livez", "/readyz"}  # asked every few seconds by orchestrators
 STARTED: web.RequestKey[float] = web.RequestKey("started", float)
+DECIDED: web.RequestKey[bool] = web.RequestKey("decided", bool)  # the turn has written its line
 
 NOTHING_LOADS = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 SECURITY_HEADERS = {
@@ -48,7 +49,8 @@ async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
     headers.setdefault(REVISION_HEADER, service.bot.revision)
     if service.draining:
         response.force_close()
-    level = logging.DEBUG if request.path in QUIET and response.status < 400 else logging.INFO
+    quiet = request.path in QUIET or DECIDED in request
+    level = logging.DEBUG if quiet and response.status < 400 else logging.INFO
     seconds = loop.time() - request[STARTED]
     service.metrics.requests.add(
         f"{_route(request)}{LABELS_END}{_method(request)}{LABELS_END}{response.status}", seconds
@@ -98,7 +100,7 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 def request_id_of(given: str) -> str:
     """The caller's id when it is harmless, else a new one of 128 random bits."""
-    return given if SANE_ID.fullmatch(given) else secrets.token_hex(16)
+    return given if SANE_ID.fullmatch(given) else new_id()
 
 
 async def seal(request: web.BaseRequest, response: web.StreamResponse) -> None:

@@ -44,6 +44,7 @@ async def serve(app: web.Application, options: ServerOptions, announce: Announce
         finally:
             await runner.cleanup()
     logs.log(logging.INFO, "stopped")
+    logs.flush()
 
 
 def _say_where(app: web.Application, runner: Runner, announce: Announce | None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import secrets
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,6 +13,7 @@ from typing import Any, Literal
 from zoneinfo import available_timezones
 
 from supportbot.model.session import Message
+from supportbot.runtime.ids import new_id
 from supportbot.server.bodies import clean, deeper_than
 from supportbot.server.chat import RESERVED, VISITOR_CHARS, guessed_id
 from supportbot.server.options import ServerLimits
@@ -81,7 +81,7 @@ def parse(payload: Mapping[str, Any], http_request_id: str = "") -> Event:
     text = _text(payload, visitor).strip() or "; ".join(answers.values())
     request_id = _scalar(_mapping(payload.get("request")).get("id"))
     preview = key.startswith(PREVIEW)
-    own_id = session_id(key or secrets.token_hex(16))
+    own_id = session_id(key or new_id())
     return Event(
         kind=_kind(payload, text),
         session_id=own_id,

@@ -14,7 +14,7 @@ from supportbot.errors import StoreError
 from supportbot.runtime.conversation import Answer, TurnResult
 from supportbot.server import chat, logs
 from supportbot.server.bodies import parse_object, read_body, require_json_type
-from supportbot.server.middlewares import STARTED
+from supportbot.server.middlewares import DECIDED, STARTED
 from supportbot.server.observing import Pulse
 from supportbot.server.problems import REVISION_HEADER, Problem, encode, json_response
 from supportbot.server.service import SERVICE, Service
@@ -57,6 +57,7 @@ async def take_message(request: web.Request) -> web.Response:
         service.beside.failed("chat_endpoint_error", type(failure).__name__)
         raise
     service.beside.worked("chat_endpoint_error")
+    request[DECIDED] = True
     return answer_response(answer)
 
 
