@@ -6,16 +6,25 @@ A folder of tests/bots/err holds the files in which that bot differs from tests/
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.docs.test_checks_page import codes_in_the_package
 
 from supportbot.cli.validate import check
+from supportbot.compiler.compile import load_bot
+from supportbot.decision.conclude import start_session
+from supportbot.decision.decide import decide
 from supportbot.diagnostics import Diagnostic, Place
+from supportbot.model.session import Message, Turn
+from supportbot.proofs.ground import Ground
+from supportbot.proofs.shadows import find_shadows
+
+ELSEWHERE = {"files-changing", "trial-failed", "stale-schema"}
 
 BOTS = Path(__file__).parent
 BASE = BOTS / "ok" / "desk"
@@ -57,3 +66,22 @@ def test_nothing_is_said_about_a_good_bot(bot: Path) -> None:
 @pytest.mark.parametrize("overlay", ERR, ids=lambda path: path.name)
 def test_a_broken_bot_is_told_what_is_wrong(overlay: Path, tmp_path: Path) -> None:
     assert found(merged(overlay, tmp_path / "bot")) == (overlay / "expected.txt").read_text("utf-8")
+
+
+def test_every_code_has_a_bot() -> None:
+    """All codes that validate can give; the other ones come from reloading a server or from editors' schemas."""
+    told = "".join((overlay / "expected.txt").read_text("utf-8") for overlay in ERR)
+    shown = set(re.findall(r"^\S+: \w+ \[([a-z0-9-]+)\]", told, re.MULTILINE))
+    assert codes_in_the_package() - shown == ELSEWHERE
+    assert len(ERR) > 80
+
+
+@pytest.mark.parametrize("overlay", ERR, ids=lambda path: path.name)
+def test_a_witness_is_answered_as_claimed(overlay: Path, tmp_path: Path) -> None:
+    bot = load_bot(merged(overlay, tmp_path / "bot")).bot
+    for finding in find_shadows(Ground(bot)) if bot is not None else []:
+        witness = finding.witness
+        session = replace(start_session(bot, "s", witness.moment), state=witness.state, category=witness.category)
+        message = Message("m", "s", witness.text, "chat", witness.moment)
+        assert decide(bot, Turn(session, message, witness.moment)).handler == witness.winner
+        assert f'"{witness.text}"' in finding.diagnostic.message or witness.winner not in finding.diagnostic.message

@@ -24,7 +24,7 @@ SMALL = ROOT / "tests" / "cli" / "small"
 
 _BLOCK = re.compile(r"^(Wrong[^\n]*|Right[^\n]*|and):\n\n```(sh|yaml)\n(.*?)```", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"[a-z]+(-[a-z0-9]+)+|alias|anchor")
-_MAKERS = {"error", "warning", "warn", "make", "Problem", "NumberProblem", "Mistake", "_add", "_report", "_mistake"}
+_MAKERS = {"error", "warning", "info", "warn", "make", "Problem", "NumberProblem", "Mistake", "_add", "_report", "_mistake"}
 
 
 @dataclass(frozen=True)

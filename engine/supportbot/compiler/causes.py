@@ -31,7 +31,7 @@ CONTAINERS = {
 }
 # What a mistake in the shape of a file hides may be in use.
 HIDING = frozenset({"unknown-key", "missing-key", "wrong-type", "not-allowed", "empty-value", "unknown-file"})
-FOLLOWING = ("unused-", "unreachable-state", "shadowed-transition", "missing-words", "missing-fallback", "empty-")
+FOLLOWING = ("unused-", "unreachable-state", "shadowed-transition", "missing-words", "empty-")
 
 
 def lost_kinds(files: BotFiles) -> frozenset[str]:

@@ -54,7 +54,7 @@ def _repeated(templates: tuple[Template, ...], what: str, why: str) -> Iterator[
         first = seen.setdefault(template.source.strip(), template)
         if first is not template:
             yield warning(
-                f"repeated-{what}",
+                "repeated-wording",
                 template.place,
                 f"this {what} stands here twice: {why}",
                 "remove one, or word it differently",
