@@ -5,6 +5,7 @@ printer (is|shows) [still] offline     <cannot> print*     my name is {name:text
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ CAPTURE_TYPES = ("text", "number", "email", "phone", "date", "time")
 MAX_DEPTH = 8
 _SPECIAL = "()[]|<>{}*?"
 _MARKS = frozenset(_SPECIAL)
+_PLAIN = re.compile(r"[^()\[\]|<>{}*?]+")  # used on the bot's own phrases only
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,12 @@ class _Parser:
             character = self.text[self.at]
             if character in ")]}>|":
                 break
-            if character == "*" and run and not run[-1].isspace():
+            if character == "*" and run and not run[-1][-1].isspace():
                 found.extend(self._beginning(run))
                 continue
             if character not in _SPECIAL:
-                run.append(character)
-                self.at += 1
+                run.append(_PLAIN.match(self.text, self.at)[0])  # type: ignore[index]  # it has this character at least
+                self.at += len(run[-1])
                 continue
             flush()
             element = self._special(character)

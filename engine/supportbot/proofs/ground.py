@@ -9,11 +9,12 @@ from supportbot.decision.answers import reading_of
 from supportbot.decision.conclude import start_session
 from supportbot.decision.decide import decide
 from supportbot.decision.hours import is_open
-from supportbot.decision.matcher import Found, find
+from supportbot.decision.matcher import Found, find, hits_in
 from supportbot.model.bot import Bot
 from supportbot.model.decision import Decision
 from supportbot.model.index import Pattern
 from supportbot.model.session import FormState, Message, Turn
+from supportbot.model.text import tokens
 from supportbot.proofs.texts import Texts
 
 SAID = datetime(2026, 11, 23, 10, tzinfo=UTC)
@@ -36,6 +37,9 @@ class Ground:
     def _is_alone(self, pattern: Pattern) -> bool:
         """Whether no other pattern is found in any text of this one: then it can be in nobody's way."""
         texts = self.texts.of(pattern.id)
+        words = self.texts.words(pattern.id)
+        if words is not None and not self.bot.index.regexes and words == tokens(texts[0]):
+            return hits_in(self.bot.index, words, self.reading).keys() == {pattern.id}
         for text in texts:
             found = find(self.bot.index, text, self.reading)
             if len(found.hits) != 1 or pattern.id not in found.hits:

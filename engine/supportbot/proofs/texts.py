@@ -95,6 +95,14 @@ class Texts:
         """Whether the pattern captures a value, of which there are only samples here."""
         return any(isinstance(item, Value) for path in self._of_pattern.get(pattern, ()) for item in path)
 
+    def words(self, pattern: int) -> tuple[str, ...] | None:
+        """The words of a pattern that is nothing but words."""
+        paths = self._of_pattern.get(pattern, ())
+        if len(paths) != 1:
+            return None
+        found = tuple(item for item in paths[0] if isinstance(item, str))
+        return found if len(found) == len(paths[0]) else None
+
     def wordings(self, pattern: int) -> Wordings:
         known = self._patterns.get(pattern)
         if known is None:

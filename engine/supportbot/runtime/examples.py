@@ -105,7 +105,9 @@ def _states(bot: Bot, rule: Rule, example: Example) -> tuple[str, ...]:
 
 
 def _sessions(bot: Bot, rule: Rule, state: str, now: datetime) -> Iterator[tuple[Session, datetime]]:
-    fresh = replace(start_session(bot, "example", now, "chat"), state=state)
+    fresh = start_session(bot, "example", now, "chat")
+    if fresh.state != state:
+        fresh = replace(fresh, state=state)
     whens = () if isinstance(rule, Category) else rule.when
     categories = sorted({category for when in whens for category in when.categories})
     if categories:
