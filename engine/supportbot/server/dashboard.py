@@ -36,6 +36,7 @@ def dashboard_routes() -> list[web.RouteDef]:
         web.get("/dashboard", dashboard),
         web.get("/dashboard/app.js", page("dashboard.js", "text/javascript").view),
         web.get("/dashboard/charts.js", page("charts.js", "text/javascript").view),
+        web.get("/dashboard/numbers.js", page("numbers.js", "text/javascript").view),
         web.get("/dashboard/style.css", page("dashboard.css", "text/css").view),
         web.get("/dashboard/icon.svg", page("icon.svg", "image/svg+xml").view),
     ]

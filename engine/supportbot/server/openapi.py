@@ -218,6 +218,7 @@ def _page_paths() -> Json:
         "/widget/icon.svg": "image/svg+xml",
         "/dashboard/app.js": "text/javascript",
         "/dashboard/charts.js": "text/javascript",
+        "/dashboard/numbers.js": "text/javascript",
         "/dashboard/style.css": "text/css",
         "/dashboard/icon.svg": "image/svg+xml",
     }

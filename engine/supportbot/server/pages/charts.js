@@ -21,7 +21,7 @@ const drawn = (box, draw) => {
   }).observe(box);
 };
 
-const STEPS = [1, 2, 2.5, 5, 10];
+const STEPS = [1, 1.5, 2, 3, 4, 5, 6, 8, 10];
 const niceTop = (most) => {
   if (!(most > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(most));
@@ -95,12 +95,12 @@ const canvas = (width, height, name) =>
   make("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "img", tabindex: "0", "aria-label": name });
 
 // Bars by day, one on the other. `series`: [{name, color, values}].
-export const barsByDay = (box, readout, { name, days, series, format }) => {
+export const barsByDay = (box, readout, { name, days, series, format, axis = format }) => {
   const totals = days.map((_, index) => series.reduce((sum, one) => sum + (one.values[index] ?? 0), 0));
   const top = niceTop(Math.max(...totals));
   drawn(box, (width) => {
     const svg = canvas(width, HEIGHT, name);
-    const { slot, x, y, floor, parts } = frame(width, HEIGHT, days, top, format);
+    const { slot, x, y, floor, parts } = frame(width, HEIGHT, days, top, axis);
     svg.append(...parts);
     const thick = Math.min(34, Math.max(1.5, slot * 0.72));
     days.forEach((_, index) => {

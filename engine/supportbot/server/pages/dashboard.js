@@ -1,5 +1,6 @@
 // The manager's page: it reads the figures of two admin addresses and draws them. The token is kept in a variable only.
 import { barsByDay, linesByDay, rowsOfBars } from "./charts.js";
+import { count, exact, money, percent, rate, seconds, tick } from "./numbers.js";
 
 const el = (id) => document.getElementById(id);
 const WAIT = 20000; // milliseconds
@@ -18,25 +19,6 @@ const column = (path) => {
   return value(list).map((row) => row[name] ?? null);
 };
 const shares = (path) => Object.entries(value(path)).map(([name, share]) => ({ name, count: share.count, percent: share.percent }));
-
-// --- writing figures
-
-const plain = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const count = (number) => (number === null ? "–" : Math.abs(number) < 10000 ? plain.format(number) : short.format(number));
-const exact = (number) => (number === null ? "–" : plain.format(number));
-const tick = (number) => (number % 1 ? String(Number(number.toFixed(4))) : short.format(number));
-const money = (number) => {
-  if (number === null) return "–";
-  const digits = number === 0 || number >= 10 ? 2 : number >= 0.01 ? 3 : 5;
-  return new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: digits }).format(number);
-};
-const rate = (part) => (part === null ? "–" : `${Number((part * 100).toFixed(1))}%`);
-const percent = (number) => `${number}%`;
-const seconds = (number) => {
-  if (number === null) return "–";
-  return number < 1 ? `${Number((number * 1000).toPrecision(3))} ms` : `${Number(number.toPrecision(3))} s`;
-};
 
 const node = (tag, attributes = {}, ...children) => {
   const element = document.createElement(tag);
@@ -75,8 +57,8 @@ const card = ({ title, about, columns, draw, series, size, none }) => {
   section.append(table);
   if (!draw) return section;
   const readout = node("p", { class: "readout", "aria-live": "polite" });
-  const box = node("div", { class: "box" });
-  const plot = node("div", {}, ...(series ? [legendOf(series)] : []), ...(series ? [readout] : []), box);
+  const box = node("div", { class: series ? "box" : "box rows" });
+  const plot = node("div", {}, ...(series?.length > 1 ? [legendOf(series)] : []), ...(series ? [readout] : []), box);
   section.insertBefore(plot, table);
   const button = node("button", { type: "button" }, "Table");
   const show = (on) => {
@@ -152,7 +134,7 @@ const dayCards = () => {
       size: "wide",
       series: endings,
       columns: [named, { name: "Without a person", values: day.automated, format: exact }, { name: "With a person", values: people, format: exact }],
-      draw: (box, readout) => barsByDay(box, readout, { name: "Conversations that ended, by day. Arrow keys read the days.", days: day.days, series: endings, format: tick }),
+      draw: (box, readout) => barsByDay(box, readout, { name: "Conversations that ended, by day. Arrow keys read the days.", days: day.days, series: endings, format: exact, axis: tick }),
     }),
     card({
       title: "Messages",
@@ -160,7 +142,7 @@ const dayCards = () => {
       size: "wide",
       series: volume,
       columns: [named, { name: "Messages", values: day.messages, format: exact }, { name: "Conversations begun", values: day.conversations, format: exact }],
-      draw: (box, readout) => barsByDay(box, readout, { name: "Messages by day. Arrow keys read the days.", days: day.days, series: volume, format: tick }),
+      draw: (box, readout) => barsByDay(box, readout, { name: "Messages by day. Arrow keys read the days.", days: day.days, series: volume, format: exact, axis: tick }),
     }),
     card({
       title: "Tokens of the model",
@@ -168,7 +150,7 @@ const dayCards = () => {
       size: "wide",
       series: tokens,
       columns: [named, { name: "Spent", values: day.tokens, format: exact }, { name: "Saved", values: day.saved, format: exact }, { name: "Cost", values: day.cost, format: money }],
-      draw: (box, readout) => barsByDay(box, readout, { name: "Tokens spent and saved by day. Arrow keys read the days.", days: day.days, series: tokens, format: tick }),
+      draw: (box, readout) => barsByDay(box, readout, { name: "Tokens spent and saved by day. Arrow keys read the days.", days: day.days, series: tokens, format: exact, axis: tick }),
     }),
   ];
   if (!day.cost.some((cost) => cost > 0)) return cards;
@@ -180,7 +162,7 @@ const dayCards = () => {
       size: "whole",
       series: spend,
       columns: [named, { name: "Cost", values: day.cost, format: money }],
-      draw: (box, readout) => barsByDay(box, readout, { name: "Spend on the model by day. Arrow keys read the days.", days: day.days, series: spend, format: money }),
+      draw: (box, readout) => barsByDay(box, readout, { name: "Spend on the model by day. Arrow keys read the days.", days: day.days, series: spend, format: money, axis: tick }),
     }),
   ];
 };
@@ -193,8 +175,10 @@ const WORDS = {
 };
 const COLORS = { person: "two", fallback: "two", llm: "three", abandoned: "four", closed: "three" };
 
-const shareCard = (title, about, path, first, words = {}) => {
+// `whole`: bars are parts of everything, not of the longest one.
+const shareCard = (title, about, path, first, { words = {}, whole = false } = {}) => {
   const found = shares(path);
+  const all = whole ? found.reduce((sum, one) => sum + one.count, 0) : undefined;
   const rows = found.slice(0, MOST_ROWS).map((one) => ({
     name: words[one.name] ?? one.name, value: one.count, color: COLORS[one.name] ?? "one", shown: `${count(one.count)} · ${percent(one.percent)}`,
   }));
@@ -206,7 +190,7 @@ const shareCard = (title, about, path, first, words = {}) => {
       { name: "Count", values: found.map((one) => one.count), format: exact },
       { name: "Share", values: found.map((one) => one.percent), format: percent },
     ],
-    draw: (box) => rowsOfBars(box, { name: title, rows }),
+    draw: (box) => rowsOfBars(box, { name: title, rows, whole: all }),
   });
 };
 
@@ -234,8 +218,8 @@ const categoryCard = () => {
 };
 
 const speedCard = () => {
-  const names = ["Half of the answers within", "19 of 20 within", "Mean"];
-  const values = [value("stats.latency_seconds.p50"), value("stats.latency_seconds.p95"), value("stats.latency_seconds.mean")];
+  const names = ["Half of the answers within", "Mean", "19 of 20 within"];
+  const values = [value("stats.latency_seconds.p50"), value("stats.latency_seconds.mean"), value("stats.latency_seconds.p95")];
   const rows = names.map((name, index) => ({ name, value: values[index] ?? 0, shown: seconds(values[index]), color: "three" }));
   return card({
     title: "Time to answer",
@@ -311,15 +295,15 @@ const draw = () => {
   el("tiles").replaceChildren(...tiles());
   el("cards").replaceChildren(
     ...dayCards(),
-    shareCard("How conversations ended", "Share of those that ended", "report.results", "Result", WORDS),
-    shareCard("Who answered", "Share of the messages", "stats.outcomes", "Answer", WORDS),
+    shareCard("How conversations ended", "Share of those that ended", "report.results", "Result", { words: WORDS, whole: true }),
+    shareCard("Who answered", "Share of the messages", "stats.outcomes", "Answer", { words: WORDS, whole: true }),
     speedCard(),
     shareCard("Top handlers", "By messages", "stats.handlers", "Handler"),
     shareCard("Top guides", "By messages", "stats.guides", "Guide"),
     categoryCard(),
     missesCard(),
     modelsCard(),
-    shareCard("Channels", "By messages", "stats.channels", "Channel"),
+    shareCard("Channels", "By messages", "stats.channels", "Channel", { whole: true }),
     shareCard("States", "In which messages ended", "stats.states", "State"),
   );
 };
