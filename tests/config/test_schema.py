@@ -184,7 +184,7 @@ actions:
     method: GET
     path: /search
     query: {{mail: "{{{{ slots.a }}}}", limit: 1, deep: true}}
-    find: {{in: /data, where: {{/email: "{{{{ slots.a }}}}", /subject: {{ends: "]"}}}}}}
+    find: {{in: /data, full: 50, where: {{/email: "{{{{ slots.a }}}}", /subject: {{ends: "]"}}}}}}
     save: {{number: /ticketNumber}}
   - {{id: send, connection: mail, path: /form, form: {{a: b, c: 1, d: true}}, reconcile: look}}
 """,

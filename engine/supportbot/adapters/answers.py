@@ -14,6 +14,7 @@ from supportbot.decision.render import render
 from supportbot.model.bot import Action, Find
 from supportbot.model.connections import Check, Connection, ErrorKind, OAuth
 from supportbot.model.session import SlotValue
+from supportbot.runtime.calls import Found
 
 MAX_SAVED = 1_000  # characters
 UNREADABLE = object()  # the document of an answer that is no JSON
@@ -75,13 +76,16 @@ def holds(check: Check, answer: Answer) -> bool:
     )
 
 
-def saved(action: Action, answer: Answer, scope: Mapping[str, Any]) -> tuple[dict[str, SlotValue], bool]:
+def saved(action: Action, answer: Answer, scope: Mapping[str, Any]) -> tuple[dict[str, SlotValue], Found]:
     """The slots from an answer, and whether ``find`` (if any) found its item. Slots without a value become empty."""
     item = None if answer.document is UNREADABLE else answer.document
-    found = True
+    found: Found = "yes"
     if action.find is not None:
-        item = _first(action.find, item, scope)
-        found = item is not None
+        rows = at(item, action.find.pointer)
+        item = _first(action.find, rows, scope)
+        if item is None:
+            cut = action.find.full and isinstance(rows, list) and len(rows) >= action.find.full
+            found = "perhaps" if cut else "no"
     return {slot: _scalar(at(item, pointer)) for slot, pointer in action.save}, found
 
 
@@ -115,8 +119,7 @@ def _by_status(connection: Connection, status: int) -> ErrorKind:
     return "rejected"
 
 
-def _first(find: Find, document: Any, scope: Mapping[str, Any]) -> Any:
-    rows = at(document, find.pointer)
+def _first(find: Find, rows: Any, scope: Mapping[str, Any]) -> Any:
     wanted = [(where, render(where.value, scope).strip().casefold()) for where in find.where]
     if not isinstance(rows, list) or not all(text for _, text in wanted):
         return None  # an empty condition would fit strangers

@@ -23,12 +23,12 @@ from supportbot.model.bot import Action, Bot, Connection
 from supportbot.model.chains import chain_of
 from supportbot.model.connections import ErrorKind, OAuth
 from supportbot.model.session import SlotValue
-from supportbot.runtime.calls import CallResult, with_values
+from supportbot.runtime.calls import CallResult, Sending, with_values
 from supportbot.runtime.ports import ActionResult
 
 log = logging.getLogger("supportbot.actions")
 
-_BUSY_WAIT, _LIMIT_WAIT, _DOWN_WAIT = 1.0, 60.0, 2.0
+_BUSY_WAIT, _LIMIT_WAIT, _DOWN_WAIT, _EXPIRED_WAIT = 1.0, 60.0, 2.0, 3.0
 
 
 class HttpActions:
@@ -68,7 +68,9 @@ class HttpActions:
             return ActionResult(False, {}, "timeout")
         return ActionResult(True, {slot: values[slot] for slot, _ in action.save if slot in values})
 
-    async def call(self, bot: Bot, action: Action, scope: Mapping[str, Any]) -> CallResult:
+    async def call(
+        self, bot: Bot, action: Action, scope: Mapping[str, Any], sending: Sending | None = None
+    ) -> CallResult:
         connection = bot.connections[action.connection]
         missing = self.missing(bot, action)
         if missing:
@@ -76,7 +78,7 @@ class HttpActions:
         room = self._rooms.setdefault(connection.id, asyncio.Semaphore(connection.concurrency))
         try:
             async with room:
-                result = await self._call(connection, action, scope)
+                result = await self._call(connection, action, scope, sending)
         except Exception as failure:
             # The class only: texts of exceptions hold URLs and headers.
             result = _unsure(action, type(failure).__name__)
@@ -98,11 +100,13 @@ class HttpActions:
             await asyncio.sleep(result.wait)
         return await self.call(bot, action, scope)
 
-    async def _call(self, connection: Connection, action: Action, scope: Mapping[str, Any]) -> CallResult:
+    async def _call(
+        self, connection: Connection, action: Action, scope: Mapping[str, Any], sending: Sending | None
+    ) -> CallResult:
         try:
             request = build_request(connection, action, scope, self._environment)
         except ValueError as failure:
-            return CallResult("refused", error="failed", reason=type(failure).__name__, alert=True)
+            return CallResult("refused", error="failed", reason=type(failure).__name__)
         hosts = allowed_hosts(self._environment)
         private = connection.allow_private or (request.url.host or "").casefold() in hosts
         auth = connection.auth if isinstance(connection.auth, OAuth) else None
@@ -115,6 +119,8 @@ class HttpActions:
                 except Held as held:
                     return _held(held)
                 headers["Authorization"] = auth.header.replace("{token}", stale)
+            if sending is not None and action.writes and not await sending():
+                return CallResult("lost", reason="somebody else goes on with it")
             answer = await self._sent(connection, action, request, headers, private)
             if isinstance(answer, CallResult):
                 return answer
@@ -131,7 +137,7 @@ class HttpActions:
             return await self._client.send(request, headers, connection.timeout, connection.retry, private)
         except NotSent as failure:
             if failure.final:
-                return CallResult("refused", error="failed", reason=f"not sent: {failure.reason}", alert=True)
+                return CallResult("refused", error="failed", reason=f"not sent: {failure.reason}")
             return CallResult("again", error="failed", wait=_DOWN_WAIT, reason=f"not reached: {failure.reason}")
         except TimeoutError:
             return _unsure(action, "no answer in time", "timeout")
@@ -146,7 +152,7 @@ def _unsure(action: Action, reason: str, error: str = "failed") -> CallResult:
 
 def _held(held: Held) -> CallResult:
     if held.permanent:
-        return CallResult("refused", error="auth", reason=held.reason, alert=True)
+        return CallResult("refused", error="auth", reason=held.reason)
     return CallResult("again", error="rate_limited", wait=held.wait, reason=held.reason)
 
 
@@ -161,9 +167,12 @@ def _result(action: Action, answer: Answer, problem: ErrorKind | None, scope: Ma
         wait = answer.retry_after if answer.retry_after is not None else None
         usual = _BUSY_WAIT if problem == "busy" else _LIMIT_WAIT
         return CallResult("again", error="rate_limited", wait=usual if wait is None else wait, reason=reason)
-    if problem in ("expired", "auth"):
-        return CallResult("refused", error="auth", reason=f"{reason}: signing in or the rights", alert=True)
-    return CallResult("refused", error="rejected", reason=f"{reason}: refused{_fields(answer)}", alert=True)
+    if problem == "expired":
+        # Nothing was done. The new token may have been killed as well, by whoever shares the refresh token.
+        return CallResult("again", error="auth", wait=_EXPIRED_WAIT, reason=f"{reason}: the new token is refused too")
+    if problem == "auth":
+        return CallResult("refused", error="auth", reason=f"{reason}: signing in or the rights")
+    return CallResult("refused", error="rejected", reason=f"{reason}: refused{_fields(answer)}")
 
 
 def _fields(answer: Answer) -> str:

@@ -88,7 +88,6 @@ class SQLiteOutbox:
     async def free(self, owners: Sequence[str]) -> None:
         for owner in owners:
             await self._change("UPDATE calls SET owner = '', until = 0 WHERE owner = ?", (owner,))
-            await self._change("DELETE FROM shared_answers WHERE owner = ? AND saved IS NULL", (owner,))
 
     async def listed(self, states: Sequence[str], limit: int) -> tuple[QueuedCall, ...]:
         marks = ", ".join("?" for _ in states)

@@ -9,7 +9,7 @@ from supportbot.compiler.action_chains import check_chains
 from supportbot.compiler.connections import compile_check
 from supportbot.compiler.context import Context
 from supportbot.compiler.graph import duration
-from supportbot.compiler.nodes import maps, named, section, text, texts, value_place
+from supportbot.compiler.nodes import maps, named, section, text, texts, value_place, whole
 from supportbot.compiler.pointers import is_pointer
 from supportbot.compiler.steps import compile_steps
 from supportbot.compiler.templates import CALL_EXTRAS
@@ -109,7 +109,7 @@ def _find(node: YamlMap | None, context: Context) -> Find | None:
         return None
     pointer = text(node, "in")
     is_pointer(pointer, value_place(node, "in"), context)
-    return Find(pointer, tuple(_wheres(section(node, "where"), context)))
+    return Find(pointer, tuple(_wheres(section(node, "where"), context)), whole(node, "full", 0))
 
 
 def _wheres(node: YamlMap | None, context: Context) -> Iterator[Where]:

@@ -264,10 +264,14 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """Picks the first item of a list in an answer; without one nothing is saved and ``found`` is false."""
+    """Picks the first item of a list in an answer; without one the slots come out empty.
+
+    ``full``: with so many items the list may be cut off, so that what is not in it may exist all the same; 0: never.
+    """
 
     pointer: str
     where: tuple[Where, ...]
+    full: int = 0
 
 
 @dataclass(frozen=True, slots=True)

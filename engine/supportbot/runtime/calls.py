@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -18,7 +18,10 @@ from supportbot.runtime.masking import CARD, SECRET, mask
 # unknown   it may have happened: look before repeating
 # refused   repeating cannot help
 # off       the connection has no settings
-Verdict = Literal["done", "again", "unknown", "refused", "off"]
+# lost      not sent, because whoever wanted it must not any more
+Verdict = Literal["done", "again", "unknown", "refused", "off", "lost"]
+Found = Literal["yes", "no", "perhaps"]
+Sending = Callable[[], Awaitable[bool]]
 
 _SALESIQ = "siq_"  # our ids of SalesIQ conversations are its own ids after this
 _PREVIEW = "botpreview_"
@@ -33,11 +36,11 @@ class CallResult:
 
     verdict: Verdict
     values: Mapping[str, SlotValue] = field(default_factory=dict)
-    found: bool = True  # false when ``find`` found no item
+    found: Found = "yes"  # whether ``find`` found its item; "perhaps": the list was cut off before it
     error: str = ""
     wait: float = 0.0
     reason: str = ""
-    alert: bool = False  # somebody has to mend something
+    counts: bool = True  # as one of the tries after which a call is given up
 
 
 class Calls(Protocol):
@@ -47,8 +50,13 @@ class Calls(Protocol):
         """Names of variables without which the action, or one before it, is off."""
         ...
 
-    async def call(self, bot: Bot, action: Action, scope: Mapping[str, Any]) -> CallResult:
-        """One call, without the actions before it. A write is sent at most twice, and only when nothing happened."""
+    async def call(
+        self, bot: Bot, action: Action, scope: Mapping[str, Any], sending: Sending | None = None
+    ) -> CallResult:
+        """One call, without the actions before it. A write is sent at most twice, and only when nothing happened.
+
+        ``sending`` is asked right before a write goes out, after all waiting for room and tokens; false stops it.
+        """
         ...
 
     async def close(self) -> None: ...

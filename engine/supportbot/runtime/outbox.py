@@ -30,6 +30,8 @@ log = logging.getLogger("supportbot.outbox")
 Tell = Callable[[QueuedCall], Awaitable[None]]
 Alert = Callable[[str], None]
 
+_LONG_WAIT = 10.0  # seconds; whoever asks for more has no room for other calls either
+_AUTH_TRIES = 3  # each may cost a new token, and services give few of them
 _SHARED_FOR = 3600.0  # seconds that an answer is shared; Zoho's search finds a new contact within minutes
 _TELL_AFTER = 5.0  # a call that ended so long ago and that nobody told of is told of now
 
@@ -198,23 +200,30 @@ class OutboxWorker:
         if part.condition is not None and not holds(part.condition, scope):
             return call, CallResult("done")
         if closed > 0:
-            return call, CallResult("again", error="rate_limited", wait=closed, reason="the quota is used up")
-        if part.writes and call.sent_at:
-            looked = await self._look(bot, part, call)
-            if looked is not None:
-                return call, looked
+            reason = "the quota is used up"
+            return call, CallResult("again", error="rate_limited", wait=closed, reason=reason, counts=False)
         key = render(part.once_for, scope) if part.once_for is not None else ""
         if key:
             shared = await self._shared(part, key, call)
             if shared is not None:
                 return replace(call, sent_at=0.0), shared
-        if part.writes:
-            call = replace(call, sent_at=self._now())
-            if not await self._keep(call):
-                return None
-        result = await self._calls.call(bot, part, scope)
-        if result.verdict in ("again", "refused", "off"):
-            call = replace(call, sent_at=0.0)
+        if part.writes and call.sent_at:
+            looked = await self._look(bot, part, call)
+            if looked is not None:
+                if key and looked.verdict == "done":
+                    await self._outbox.share(part.id, key, looked.values, self._now())
+                return call, looked
+        writing = call
+
+        async def sending() -> bool:
+            """Noted before it goes out: whoever goes on after a crash knows that it may have happened."""
+            return await self._keep(replace(writing, sent_at=self._now()))
+
+        result = await self._calls.call(bot, part, scope, sending)
+        if result.verdict == "lost":
+            return None
+        # From its end on: the service may work on it as long after that as it likes to.
+        call = replace(call, sent_at=self._now() if result.verdict == "unknown" else 0.0)
         if key and result.verdict == "done":
             await self._outbox.share(part.id, key, result.values, self._now())
         return call, result
@@ -223,18 +232,22 @@ class OutboxWorker:
         """Whether an earlier write happened; None when it surely did not and may be sent again."""
         if part.reconcile is None:
             reason = "it is not known whether it happened, and nothing can tell (no reconcile)"
-            return CallResult("refused", error="timeout", reason=reason, alert=True)
+            return CallResult("refused", error="timeout", reason=reason)
         read = bot.actions[part.reconcile.action]
         result = await self._calls.call(bot, read, with_values(call.scope, call.values))
         if result.verdict != "done":
             return replace(result, verdict="again" if result.verdict != "off" else "off")
-        if result.found:
+        if result.found == "yes":
             return CallResult("done", {slot: result.values.get(slot, "") for slot, _ in part.save})
         left = call.sent_at + part.reconcile.after - self._now()
+        if left <= 0 and result.found == "perhaps":
+            reason = "it is not known whether it happened, because the list that would tell is cut off"
+            return CallResult("refused", error="timeout", reason=reason)
         if left <= 0:
             return None
         # It may still be under way there: looking again soon costs little, sending again could double it.
-        return CallResult("unknown", error="timeout", wait=min(left, 5.0), reason="it is not there yet")
+        reason = "it is not there yet"
+        return CallResult("unknown", error="timeout", wait=min(left, 5.0), reason=reason, counts=False)
 
     async def _shared(self, part: Action, key: str, call: QueuedCall) -> CallResult | None:
         now = self._now()
@@ -243,24 +256,22 @@ class OutboxWorker:
             return CallResult("done", values)
         if await self._outbox.reserve(part.id, key, call.id, now, now + self._patience.lease):
             return None
-        return CallResult("again", error="failed", wait=self._patience.first, reason="the same call is under way")
+        reason = "the same call is under way"
+        return CallResult("again", error="failed", wait=self._patience.first, reason=reason, counts=False)
 
     async def _later(self, call: QueuedCall, part: Action, result: CallResult) -> None:
         if result.verdict == "refused":
             await self._give_up(call, result.error, result.reason)
             return
-        waits_for_proof = result.verdict == "unknown" and result.reason == "it is not there yet"
-        attempts = call.attempts + (0 if waits_for_proof else 1)
-        if attempts >= self._patience.tries:
+        attempts = call.attempts + (1 if result.counts else 0)
+        if attempts >= (_AUTH_TRIES if result.error == "auth" else self._patience.tries):
             error = "timeout" if call.sent_at else result.error
             await self._give_up(call, error, f"{attempts} tries, the last one: {result.reason}")
             return
-        if result.error == "rate_limited" and result.wait > 10:
+        if result.error == "rate_limited" and result.wait > _LONG_WAIT and result.counts:
             self._closed_until[part.connection] = self._now() + result.wait
         pause = min(self._patience.first * 2 ** min(attempts, 30), self._patience.most)
-        wait = max(result.wait, pause * random.uniform(0.5, 1.0))
-        if waits_for_proof:
-            wait = result.wait
+        wait = max(result.wait, pause * random.uniform(0.5, 1.0)) if result.counts else result.wait
         await self._outbox.keep(
             replace(call, attempts=attempts, due_at=self._now() + wait, error=result.error, reason=result.reason),
             self.owner,
