@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
 from supportbot.model.bot import Bot, Step
+from supportbot.proofs.texts import rules_of
 
 Steps = tuple[Step, ...]
 
 
 def all_steps(bot: Bot) -> Iterator[Steps]:
     """The steps of rules, forms, actions, time-outs and settings."""
-    for part in (bot.handlers, bot.guides, bot.forms, bot.actions, bot.graph.states, bot.settings):
+    yield from (rule.do for rule in rules_of(bot))  # there may be many
+    for part in (bot.forms, bot.actions, bot.graph.states, bot.settings):
         yield from steps_in(part)
 
 
