@@ -147,6 +147,7 @@ class TokenSource:
             await self._tokens.lease(key, self._owner, moment, moment + LEASE)
             fresh = replace(await self._buy(connection, auth, private, known), refreshes=(*recent, moment))
         await self._tokens.put_token(key, fresh)
+        moment = self._now().timestamp()
         if fresh.held_until > moment:
             self._report(connection, fresh)
             raise Held(fresh.held, fresh.held_until - moment, fresh.held.startswith("permanent"))
