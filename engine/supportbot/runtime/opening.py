@@ -40,7 +40,7 @@ def _opened(
 ) -> Opened:
     if stored is None:
         return Opened(start_session(bot, session_id, now, channel), 0)
-    passed = elapse(bot, stored, now)
+    passed = elapse(bot, stored, now) if _may_time_out(bot, stored) else None
     session = stored if passed is None else passed.session
     unheard = _unheard(stored) if passed is None else (*_unheard(stored), *passed.reply.texts)
     idle = (now - stored.updated_at).total_seconds() >= idle_seconds
@@ -48,6 +48,11 @@ def _opened(
         return Opened(session, stored.version, unheard)
     abandoned = None if stored.closed else session
     return Opened(start_session(bot, session_id, now, channel), stored.version, unheard, abandoned)
+
+
+def _may_time_out(bot: Bot, session: Session) -> bool:
+    state = bot.graph.states.get(session.state)
+    return state is not None and len(state.timeouts) > session.timeouts_fired
 
 
 def _unheard(session: Session) -> tuple[Suggested, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 from supportbot.config.environment import Environment
@@ -88,6 +89,7 @@ class ServerOptions:
         return is_loopback(self.host) if self.loopback is None else self.loopback
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether a host name or address, without a port, can only mean this machine."""
     name = host.strip("[]").rstrip(".").casefold()
