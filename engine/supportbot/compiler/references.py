@@ -64,7 +64,7 @@ class References:
     def define(self, kind: Kind, name: str, place: Place) -> bool:
         """Note an id; false when it cannot be one or was defined before (both are reported)."""
         if not self.identifier(name, place, kind, reserved=kind in RESERVED_KINDS):
-            self.refused.add((kind, name))
+            self.refused |= {(kind, name), (kind, _nearest_id(name))}
             return False
         known = self.known(kind)
         other = NAMED_TOGETHER.get(kind)
@@ -126,5 +126,9 @@ class References:
 
 def suggested_id(name: str) -> str:
     """``: try 'x'`` for a name that is nearly an id."""
-    near = re.sub(r"[^a-z0-9_]+", "_", name.lower(), flags=re.ASCII).strip("_")[:80]
+    near = _nearest_id(name)
     return f": try '{near}'" if IDENTIFIER.fullmatch(near) else ""
+
+
+def _nearest_id(name: str) -> str:
+    return re.sub(r"[^a-z0-9_]+", "_", name.lower(), flags=re.ASCII).strip("_")[:80]

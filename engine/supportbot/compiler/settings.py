@@ -134,7 +134,8 @@ def _zone(node: YamlMap, context: Context) -> ZoneInfo:
 
 def _zone_hint(name: str) -> str:
     """``London`` -> ``Europe/London``; else the nearest name as a whole."""
-    zones = available_timezones()
+    # Etc/GMT+1 is an hour *behind* Greenwich, which nobody who writes GMT+1 means.
+    zones = {zone for zone in available_timezones() if "/" in zone and not zone.startswith("Etc/")}
     last = name.strip().replace(" ", "_").lower()
     same_city = sorted(zone for zone in zones if zone.rpartition("/")[2].lower() == last)
     if same_city:

@@ -184,7 +184,7 @@ class _Walker:
     ) -> None:
         """Also takes a required key that was only misspelt off the ``missing`` ones."""
         free = [name for name in rule.properties if name not in data]
-        near = difflib.get_close_matches(key, free, n=1, cutoff=0.7)
+        near = difflib.get_close_matches(key, free, n=1, cutoff=0.65)
         if near:
             hint = f"did you mean '{near[0]}'?"
             if near[0] in missing:
@@ -255,10 +255,12 @@ def _type_hint(rule: Rule, value: Any, is_a: str) -> str:
             return f"write {word}" + (" without quotes" if value == word else "") if word in ("true", "false") else ""
         if wanted in (("integer",), ("number",)) and value.isdigit():
             return f"remove the quotes: {value}" if value == "0" or value[0] != "0" else ""
+        if wanted in (("integer",), ("number",)):
+            return f"write a number, for example {rule.example if type(rule.example) in (int, float) else 10}"
         if "array" in wanted and value.startswith("-"):
             return "put a space after each dash"
         if "array" in wanted:
-            return f'write a list: ["{_short(value)}"]' if value else "write a list"
+            return f"write a list: [{_short(', '.join(_quoted_parts(value)))}]" if value else "write a list"
         if "text" in rule.properties and wanted == ("object",):
             return f'write {{text: "{_short(value)}"}}'
         if value in rule.properties and "object" in wanted:
@@ -291,6 +293,10 @@ def _type_fix(rule: Rule, value: Any, is_a: str, place: Place) -> Fix | None:
     if "array" in rule.types and takes_texts and value and not value.startswith(("-", "[")) and "\n" not in value:
         return Fix(place, "", f"[{json.dumps(value, ensure_ascii=False)}]")
     return None
+
+
+def _quoted_parts(text: str) -> list[str]:
+    return [f'"{part.strip()}"' for part in text.split(",") if part.strip()]
 
 
 def _written(value: Any) -> str:
