@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +36,9 @@ class Block:
 
     def apply(self, bot: Path) -> None:
         if self.language == "sh":
-            subprocess.run(["bash", "-c", self.text], cwd=bot, check=True, capture_output=True)
+            search = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+            command = ["bash", "-c", self.text]
+            subprocess.run(command, cwd=bot, env={**os.environ, "PATH": search}, check=True, capture_output=True)
             return
         first, _, content = self.text.partition("\n")
         path = bot / first.removeprefix("# ")

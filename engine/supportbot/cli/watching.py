@@ -83,6 +83,6 @@ def _files(root: Path, folder: str, depth: int) -> Iterator[tuple[str, tuple[int
 def _head(changed: tuple[str, ...], paint: Paint) -> None:
     if sys.stdout.isatty():
         say(_CLEAR)
-    if changed:
-        more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
-        say(paint.faint(f"{time.strftime('%H:%M:%S')} changed: {safe(', '.join(changed[:3]))}{more}"))
+    more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""
+    why = f" after a change of {safe(', '.join(changed[:3]))}{more}" if changed else ""
+    say(paint.faint(f"checking at {time.strftime('%H:%M:%S')}{why}"))
