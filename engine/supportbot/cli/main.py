@@ -34,6 +34,7 @@ VERBS: dict[str, str] = {
     "graph": "Draw the states of the bot.",
     "schema": "What may stand in each file, for editors: completion and underlines.",
     "serve": "Run the bot as an HTTP server.",
+    "stats": "What was asked, what answered, what it cost: from the store.",
 }
 
 
