@@ -17,7 +17,7 @@ from supportbot.adapters.answers import Answer, judge, saved
 from supportbot.adapters.http_client import HttpClient, NotSent
 from supportbot.adapters.oauth import Held, MemoryTokens, TokenSource, TokenStore
 from supportbot.adapters.private_hosts import allowed_hosts
-from supportbot.adapters.requests import Request, build_request, missing_of
+from supportbot.adapters.requests import Request, build_request, connection_headers, missing_of, missing_of_connection
 from supportbot.decision.render import holds
 from supportbot.model.bot import Action, Bot, Connection
 from supportbot.model.chains import chain_of
@@ -85,6 +85,19 @@ class HttpActions:
         if result.verdict != "done":
             log.warning("action %s failed: %s", action.id, result.reason)
         return result
+
+    async def sign_in(self, connection: Connection) -> Mapping[str, str] | None:
+        """The headers with which a connection signs in, for calls that are no actions; None while it cannot."""
+        if missing_of_connection(connection, self._environment):
+            return None
+        headers = connection_headers(connection, self._environment)
+        if isinstance(connection.auth, OAuth):
+            try:
+                token = await self._tokens.token(connection, connection.auth, connection.allow_private)
+            except Held:
+                return None
+            headers["Authorization"] = connection.auth.header.replace("{token}", token)
+        return headers
 
     async def close(self) -> None:
         await self._client.close()

@@ -69,7 +69,7 @@ def build_request(
     body = None if action.body is None else _body(action.body, scope, environment)
     if action.form and isinstance(body, dict):
         body = {name: str(value).lower() if isinstance(value, bool) else str(value) for name, value in body.items()}
-    return Request(action.method, url, _headers(connection, environment), body, action.form)
+    return Request(action.method, url, connection_headers(connection, environment), body, action.form)
 
 
 def _missing_oauth(connection: Connection, environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ def _missing_oauth(connection: Connection, environment: Mapping[str, str]) -> tu
     return () if not missing or expand(auth.token, environment) else tuple(missing)
 
 
-def _headers(connection: Connection, environment: Mapping[str, str]) -> dict[str, str]:
+def connection_headers(connection: Connection, environment: Mapping[str, str]) -> dict[str, str]:
     """All headers but that of OAuth. One without a value is left out: a placeholder misleads more than none."""
     made = {name: expand(value, environment) or "" for name, value in connection.headers.items()}
     auth = connection.auth

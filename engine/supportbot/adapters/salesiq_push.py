@@ -24,11 +24,10 @@ Headers = Callable[[], Awaitable[Mapping[str, str] | None]]
 
 
 class SalesIQPush:
-    """``server``: a host, or a base URL; ``sign_in`` gives the headers that authorize a call, None when it cannot."""
+    """``base``: of the portal's API; ``sign_in`` gives the headers that authorize a call, None when it cannot."""
 
-    def __init__(self, server: str, screenname: str, sign_in: Headers) -> None:
-        base = server if "://" in server else f"https://{server}"
-        self._base = f"{base.rstrip('/')}/api/v2/{quote(screenname, safe='')}/callbacks"
+    def __init__(self, base: str, sign_in: Headers) -> None:
+        self._base = f"{base.rstrip('/')}/callbacks"
         self._sign_in = sign_in
         self._session: aiohttp.ClientSession | None = None
 
@@ -78,6 +77,12 @@ def _refusal(status: int, content: bytes) -> str:
         return ""
     code = error.get("code") if isinstance(error, dict) else None
     return f"error {code}" if isinstance(code, int | str) else "an error"
+
+
+def portal(server: str, screenname: str) -> str:
+    """The base URL of a portal's API; ``server`` is a host, or a URL."""
+    base = server if "://" in server else f"https://{server}"
+    return f"{base.rstrip('/')}/api/v2/{quote(screenname, safe='')}"
 
 
 def bearer(token: str) -> Headers:

@@ -189,7 +189,7 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
     if start.errors:
         reloader.begin_with(start.errors)
     beside = Beside(metrics, alerting, reloader, guarded.breaker)
-    push = salesiq_push(bot, environment)
+    push = salesiq_push(bot, environment, calls.actions)
     return Wiring(talks, store, model, calls.actions, push, alerts, beside, calls.worker)
 
 
