@@ -7,7 +7,7 @@ Compiling a template runs nothing and folds nothing (``optimized=False``: consta
 from __future__ import annotations
 
 import html
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -35,8 +35,19 @@ def spoken(context: Context, value: object, zone: object = "") -> str:
     named = ""
     if "T" in text and not zone:
         moment, named = _there(moment, _part(context, "bot"), _part(context, "visitor"))
-    day = f"{moment:%A} {moment.day} {moment:%B}"
+    day = f"{moment:%A} {moment.day} {moment:%B}{_year(moment, context)}"
     return f"{day} at {moment:%H:%M}{named}" if "T" in text else day
+
+
+def _year(moment: datetime, context: Context) -> str:
+    """The year, where a moment is so far from today that its day alone would mislead."""
+    now = context.get("now")
+    today = str(now.get("date", "")) if isinstance(now, dict) else ""
+    try:
+        days = abs((moment.date() - date.fromisoformat(today)).days)
+    except ValueError:
+        return ""
+    return f" {moment.year}" if days > 300 else ""
 
 
 def _part(context: Context, name: str) -> str:

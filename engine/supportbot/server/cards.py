@@ -14,7 +14,7 @@ from supportbot.server.salesiq_channel import Voice
 
 Card = dict[str, object]
 
-PLACEHOLDERS = {"tel": "+44 20 7946 0000", "email": "name@example.com"}
+PLACEHOLDERS = {"tel": "Phone number", "email": "name@example.com"}
 BY_TYPE = {
     "phone": "tel",
     "email": "email",

@@ -45,6 +45,8 @@ def render(reply: Reply, session: Session, view: View) -> Body:
     """The action that says a reply."""
     voice = Voice(view.bot, session, view.texts)
     parts = [part for part in reply.texts if part.text.strip()]
+    if reply.unstaffed:  # "I do not know that one" is no answer to somebody who wants a person
+        parts = [part for part in parts if part.response != view.bot.settings.fallback]
     said = pieces([part.text for part in parts], view.channel.settings.reply_chars)
     if reply.blocked:
         return {"action": "block", "replies": said or [voice("goodbye").text]}
