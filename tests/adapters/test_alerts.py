@@ -1,0 +1,202 @@
+"""Alerts over real HTTP: when they go out, what is in them, and that nobody waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import pytest
+from aiohttp import web
+
+from supportbot.adapters import alert_webhook
+from supportbot.adapters.addresses import is_public, refusal
+from supportbot.adapters.alert_webhook import AlertWebhook
+from supportbot.diagnostics import Place
+from supportbot.model.bot import BodyMap, Template
+from supportbot.model.operations import Alerts
+from supportbot.runtime.alerts import Alerting
+from supportbot.runtime.metrics import Metrics
+
+PLACE = Place("supportbot.yaml")
+
+
+@dataclass
+class Receiver:
+    """A webhook on port 0. ``answers``: statuses, the last one again and again; 0 hangs."""
+
+    answers: list[int] = field(default_factory=lambda: [200])
+    got: list[dict[str, str]] = field(default_factory=list)
+    url: str = ""
+
+    async def take(self, request: web.Request) -> web.Response:
+        self.got.append(await request.json())
+        status = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if not status:
+            await asyncio.sleep(60)
+        return web.Response(status=status, headers={"Location": "/elsewhere"})
+
+
+@dataclass
+class Scene:
+    receiver: Receiver
+    alerting: Alerting
+    metrics: Metrics
+    now: list[float]
+
+    async def settle(self) -> None:
+        await self.alerting.flush()
+
+
+@contextlib.asynccontextmanager
+async def scene(settings: Alerts | None = None, *answers: int, deadline: float = 1.0) -> AsyncIterator[Scene]:
+    receiver = Receiver(list(answers) or [200])
+    app = web.Application()
+    app.router.add_post("/hook", receiver.take)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    sender = AlertWebhook({"ERROR_ALERT_WEBHOOK": receiver.url}, deadline)
+    metrics, now, chosen = Metrics(), [0.0], settings or Alerts()
+    alerting = Alerting(sender, lambda: chosen, lambda: "rev1", metrics, lambda: now[0])
+    try:
+        yield Scene(receiver, alerting, metrics, now)
+    finally:
+        await sender.close()
+        await runner.cleanup()
+
+
+def test_three_failures_in_the_window_are_one_alert_then_comes_the_recovery() -> None:
+    async def run() -> None:
+        async with scene() as it:
+            for _ in range(2):
+                it.alerting.failed("llm_unavailable", "timeout")
+            await it.settle()
+            assert it.receiver.got == []
+            for _ in range(5):
+                it.alerting.failed("llm_unavailable", "timeout of jane@example.com")
+            await it.settle()
+            (alert,) = it.receiver.got
+            assert alert["text"].startswith("supportbot: The model does not answer (3 times in 5 minutes).")
+            assert "jane@" not in alert["text"]
+            assert it.alerting.failing == ("llm_unavailable",)
+            for _ in range(3):
+                it.alerting.worked("llm_unavailable")
+            await it.settle()
+            assert it.receiver.got[1]["text"] == "supportbot: The model does not answer - recovered."
+            assert it.alerting.failing == ()
+
+    asyncio.run(run())
+
+
+def test_failures_outside_the_window_do_not_add_up_and_kinds_are_apart() -> None:
+    async def run() -> None:
+        async with scene() as it:
+            for _ in range(10):
+                it.alerting.failed("action_failed")
+                it.now[0] += 200
+            it.alerting.failed("store_degraded")
+            it.alerting.failed("webhook_exception")
+            await it.settle()
+            assert it.receiver.got == []
+
+    asyncio.run(run())
+
+
+def test_nothing_more_of_a_kind_before_the_cooldown_has_passed() -> None:
+    async def run() -> None:
+        async with scene() as it:
+            for _ in range(40):
+                it.alerting.failed("store_degraded")
+                it.now[0] += 60
+            await it.settle()
+            assert len(it.receiver.got) == 3  # at 2, 17 and 32 minutes
+
+    asyncio.run(run())
+
+
+def test_one_failed_reload_is_enough() -> None:
+    async def run() -> None:
+        async with scene() as it:
+            it.alerting.failed("reload_failed", "handlers.yaml:5:35: error")
+            it.alerting.worked("reload_failed")
+            await it.settle()
+            assert ["recovered" in alert["text"] for alert in it.receiver.got] == [False, True]
+
+    asyncio.run(run())
+
+
+def test_the_body_follows_the_template() -> None:
+    body = BodyMap((("title", Template("{{ alert.kind }} {{ alert.count }}", False, PLACE)), ("level", 2)))
+
+    async def run() -> None:
+        async with scene(Alerts(threshold=1, body=body)) as it:
+            it.alerting.failed("action_failed")
+            await it.settle()
+            assert it.receiver.got == [{"title": "action_failed 1", "level": 2}]
+
+    asyncio.run(run())
+
+
+def test_an_alert_is_tried_again_and_redirects_are_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_webhook, "PAUSES", (0.0, 0.01, 0.01))
+
+    async def run() -> None:
+        async with scene(Alerts(threshold=1), 500, 302, 200) as it:
+            it.alerting.failed("action_failed")
+            await it.settle()
+            assert len(it.receiver.got) == 3
+            assert dict(it.metrics.alerts) == {"action_failed\x1fsent": 1}
+
+    asyncio.run(run())
+
+
+def test_a_hanging_receiver_is_given_up_and_noting_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_webhook, "PAUSES", (0.0, 0.0))
+
+    async def run() -> None:
+        async with scene(Alerts(threshold=1, cooldown=0.0), 0, deadline=0.05) as it:
+            for _ in range(10_000):  # far more than may wait to be sent
+                it.alerting.failed("action_failed")
+            await it.settle()
+            assert it.metrics.alerts["action_failed\x1fnot_sent"] == 10_000
+            assert len(it.receiver.got) <= 100
+
+    asyncio.run(run())
+
+
+def test_without_an_address_nothing_is_sent() -> None:
+    async def run() -> None:
+        sender, metrics = AlertWebhook({}), Metrics()
+        alerting = Alerting(sender, Alerts, lambda: "r", metrics)
+        alerting.failed("reload_failed")
+        await alerting.flush()
+        assert dict(metrics.alerts) == {"reload_failed\x1fnot_sent": 1}
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://169.254.169.254/latest", "http://[fe80::1]/", "http://0.0.0.0:1/", "ftp://example.com", "file:///etc",
+     "http://2130706433/", "http://0x7f.1/", "http://[::ffff:169.254.1.1]/", "http://", "http://[", "nonsense"],
+)  # fmt: skip
+def test_addresses_that_are_never_called(url: str) -> None:
+    assert refusal(url)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://hooks.example.com/x", "http://127.0.0.1:9/x", "http://10.0.0.4/", "http://localhost/"]
+)
+def test_addresses_that_somebody_wrote(url: str) -> None:
+    assert refusal(url) == ""
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.0.1", "::1", "::ffff:10.0.0.1", "x"]
+)
+def test_a_name_never_leads_inwards(address: str) -> None:
+    assert not is_public(address)
+    assert is_public("93.184.216.34")
