@@ -6,21 +6,17 @@ import json
 import re
 import shutil
 import subprocess
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
+from tests.docs.operations_tables import samples
 
 from supportbot.cli.last_good import store_file
 from supportbot.cli.serve import DEFAULT_PORT, options_of
 from supportbot.compiler.compile import load_bot
-from supportbot.runtime import tallies as t
-from supportbot.runtime.metrics import Durations, Metrics, Now, exposition
 from supportbot.server.app import routes
 from supportbot.server.options import ServerLimits
 
@@ -36,46 +32,6 @@ STATIC = {path for route in routes() if "{" not in (path := route.path)}
 
 def documents(path: Path) -> list[Any]:
     return list(yaml.safe_load_all(path.read_text("utf-8")))
-
-
-@cache
-def samples() -> Mapping[str, frozenset[str]]:
-    """Every sample that /metrics can give, with its labels."""
-    names = {
-        t.MESSAGES: 2,
-        t.HITS: 2,
-        t.STATES: 1,
-        t.OPENED: 1,
-        t.CLOSED: 2,
-        t.CALLS: 2,
-        t.TOKENS_IN: 1,
-        t.TOKENS_OUT: 1,
-        t.COST: 1,
-        t.SAVED: 0,
-        t.TURN_SECONDS: 1,
-    }
-    tallies = {(name, t.labels(*["x"] * count)): 1.0 for name, count in names.items()}
-    metrics = Metrics()
-    for item, count in (("stages", 1), ("requests", 3), ("upstream", 2)):
-        durations: Durations = getattr(metrics, item)
-        durations.add(t.labels(*["x"] * count), 0.1)
-    for item, count in (
-        ("refused", 1),
-        ("failed", 1),
-        ("repeated", 1),
-        ("late", 1),
-        ("reloads", 1),
-        ("alerts", 2),
-        ("lines", 1),
-    ):
-        counter: Counter[str] = getattr(metrics, item)
-        metrics.count(counter, *["x"] * count)
-    text = exposition(metrics, Now("1.0", "abc", 1, 0, False, tallies)).decode()
-    found: dict[str, frozenset[str]] = {}
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            found[sample.name] = frozenset(sample.labels)
-    return found
 
 
 def grafana_expressions() -> Iterator[str]:
