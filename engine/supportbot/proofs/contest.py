@@ -113,7 +113,7 @@ class Contest:
                     yield World(state, moment, category)
 
     def _in(self, world: World, text: str, depth: int) -> Verdict:
-        if self.spent >= BUDGET:
+        if self.spent >= BUDGET or self.ground.left <= 0:
             return Unknown()
         self.spent += 1
         decision = self.ground.decide(text, world.state, world.moment, world.category)
@@ -266,7 +266,7 @@ class Contest:
         """Whether something beside the message decides: an ``if``, or a condition of the rule's trigger."""
         if any(when.condition is not None for when in rule.when):
             return True
-        ways = self.bot.graph.table.get((state, _trigger(self.bot, rule) or ""), ())
+        ways = self.bot.graph.table.get((state, trigger_of(self.bot, rule) or ""), ())
         return bool(ways) and all(way.conditions for way in ways)
 
 
@@ -277,7 +277,7 @@ def winner_of(bot: Bot, decision: Decision) -> Rule | None:
     return bot.handler_by_id.get(decision.handler)
 
 
-def _trigger(bot: Bot, rule: Rule) -> str | None:
+def trigger_of(bot: Bot, rule: Rule) -> str | None:
     if isinstance(rule, Guide) and rule.steps:
         return bot.settings.guides.start
     return next((step.trigger for step in rule.do if isinstance(step, FireTrigger)), None)

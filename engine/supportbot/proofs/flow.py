@@ -9,6 +9,7 @@ from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, Invariant, St
 from supportbot.proofs.steps import steps_in
 from supportbot.proofs.texts import Rule, rules_of
 
+MOST_NAMED = 4  # states in a message
 Edges = Mapping[str, Mapping[str, str]]  # state -> next state -> what leads there
 
 
@@ -149,7 +150,10 @@ class _Flow:
 
 
 def _states(names: list[str]) -> str:
-    return f"the state '{names[0]}'" if len(names) == 1 else f"the states {', '.join(names)}"
+    if len(names) == 1:
+        return f"the state '{names[0]}'"
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"the states {', '.join(names[:MOST_NAMED])}{more}"
 
 
 def _triggers(bot: Bot, steps: Iterable[Step]) -> Iterator[str]:

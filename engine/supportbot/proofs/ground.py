@@ -17,6 +17,7 @@ from supportbot.model.session import FormState, Message, Turn
 from supportbot.model.text import tokens
 from supportbot.proofs.texts import Texts
 
+MOST_DECISIONS = 8_000  # for all proofs of a bot together; what is not decided by then is not reported
 SAID = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
@@ -31,6 +32,7 @@ class Ground:
         self.by_block: dict[int, list[Pattern]] = {}
         for pattern in bot.index.patterns:
             self.by_block.setdefault(pattern.use.block, []).append(pattern)
+        self.left = MOST_DECISIONS
         self._found: dict[str, Found] = {}
         self.alone = frozenset(pattern.id for pattern in bot.index.patterns if self._is_alone(pattern))
 
@@ -60,6 +62,7 @@ class Ground:
         self, text: str, state: str, moment: datetime, category: str = "", form: FormState | None = None
     ) -> Decision:
         """What the bot answers to a text in a fresh conversation that is in this state."""
+        self.left -= 1
         session = replace(start_session(self.bot, "witness", moment), state=state, form=form)
         if category:
             session = replace(session, category=category)

@@ -8,18 +8,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import islice, product
 from math import prod
 
 from supportbot.decision.matcher import Found
 from supportbot.diagnostics import Diagnostic, Related, error, warning
-from supportbot.model.bot import Handler, When
+from supportbot.model.bot import Bot, Handler, When
 from supportbot.model.decision import Decision
 from supportbot.model.index import Pattern
 from supportbot.model.session import FormState
-from supportbot.proofs.contest import Contest, Lost, Unknown, Verdict, Witness, Won, winner_of
+from supportbot.proofs.contest import Contest, Lost, Unknown, Verdict, Witness, Won, trigger_of, winner_of
 from supportbot.proofs.ground import Ground
-from supportbot.proofs.texts import FRESH, MOST_TEXTS, Rule, rules_of
+from supportbot.proofs.texts import FRESH, MOST_TEXTS, Rule, one_at_a_time, rules_of
 
 MOST_FORM_TRIES = 60
 MOST_RELATED = 5
@@ -46,7 +46,15 @@ class Judged:
 def find_shadows(ground: Ground) -> list[Finding]:
     """All findings about rules that lose, in no particular order."""
     shadows = Shadows(ground)
-    return shadows.together([finding for rule in rules_of(ground.bot) for finding in shadows.of_rule(rule)])
+    found: list[Finding] = []
+    hidden: dict[str, list[Rule]] = {}
+    for rule in rules_of(ground.bot):
+        cover = cover_of(ground.bot, rule)
+        if cover is not None:
+            hidden.setdefault(cover.id, []).append(rule)
+        else:
+            found += shadows.of_rule(rule)
+    return [*found, *(shadows.takes_everything(name, rules) for name, rules in hidden.items())]
 
 
 class Shadows:
@@ -70,30 +78,27 @@ class Shadows:
             if item.pattern is not None and isinstance(item.verdict, Lost) and not item.verdict.refused:
                 yield self._phrase_never(rule, item.pattern, item.verdict)
 
-    def together(self, findings: list[Finding]) -> list[Finding]:
+    def takes_everything(self, name: str, hidden: list[Rule]) -> Finding:
         """One finding for a rule that answers everything, in place of one for each rule that it hides."""
-        hidden: dict[str, list[Finding]] = {}
-        for finding in findings:
-            if finding.diagnostic.code == "never-wins" and self._is_open(finding.witness.winner):
-                hidden.setdefault(finding.witness.winner, []).append(finding)
-        grouped = {winner: found for winner, found in hidden.items() if len(found) > 1}
-        left = [item for item in findings if item not in [each for found in grouped.values() for each in found]]
-        return [*left, *(self._takes_everything(winner, found) for winner, found in grouped.items())]
-
-    def _is_open(self, name: str) -> bool:
-        return any(rule.id == name for rule, _ in self.bot.open_handlers)
-
-    def _takes_everything(self, name: str, hidden: list[Finding]) -> Finding:
         winner = self.bot.handler_by_id[name]
-        sure = any(finding.diagnostic.severity == "error" for finding in hidden)
+        text, state = self._first_message(hidden[0]), _states_of(self.bot, hidden[0])[0]
+        rules = "the rule" if len(hidden) == 1 else f"{len(hidden)} rules"
+        outside = ", outside of forms," if self.bot.forms else ""
         message = (
-            f"the handler '{name}' answers every message, so that {len(hidden)} rules after it can never answer, "
-            f'e.g. "{hidden[0].witness.text}"'
+            f"the handler '{name}' answers every message, so that{outside} {rules} after it can never answer, "
+            f'e.g. "{text}"'
         )
         hint = "give it a message of its own, when: {message: [...]}, or a priority with a higher number than theirs"
-        related = [Related(finding.diagnostic.place, "this can never answer") for finding in hidden[:MOST_RELATED]]
-        make = error if sure else warning
-        return Finding(make("takes-everything", winner.place, message, hint, *related), hidden[0].witness)
+        related = [Related(rule.place, f"'{rule.id}' can never answer") for rule in hidden[:MOST_RELATED]]
+        witness = Witness(text, state, self.ground.moments[0], self.bot.settings.default_category, name)
+        return Finding(error("takes-everything", winner.place, message, hint, *related), witness)
+
+    def _first_message(self, rule: Rule) -> str:
+        for when in rule.when:
+            for pattern in self.leading(when.block) if when.block is not None else ():
+                for text in self.messages(rule, when.block, pattern)[0][:1] if when.block is not None else ():
+                    return text
+        return FRESH
 
     # --- judging --------------------------------------------------------------------------
 
@@ -151,9 +156,9 @@ class Shadows:
         each = [own, *(self.ground.texts.wordings(other.id) for other in required)]
         complete = all(wordings.all for wordings in each)
         choices = [wordings.texts for wordings in each]
-        if prod(map(len, choices)) > MOST_TEXTS:
-            choices, complete = [choices[0], *(texts[:1] for texts in choices[1:])], False
         apart = f" {self.ground.texts.apart} " if isinstance(rule, Handler) or rule.steps else f" {FRESH} "
+        if prod(map(len, choices)) > MOST_TEXTS:
+            return [apart.join(parts) for parts in islice(one_at_a_time(choices), MOST_TEXTS)], False
         return [apart.join(parts) for parts in product(*choices)], complete
 
     def _unrivalled(self, found: Found, block: int) -> bool:
@@ -179,6 +184,7 @@ class Shadows:
         witness = self.readable(first.witness)
         proved = all(verdict.proved for verdict in verdicts)
         form = self._form_that_lets_it(rule, lost)
+        proved = proved and self.ground.left > 0
         sure = "" if proved else "most likely "
         outside = f"outside the form '{form}' " if form else ""
         make = error if proved and not form else warning
@@ -231,7 +237,7 @@ class Shadows:
             for item in lost:
                 for state in self.bot.graph.states:
                     tries += 1
-                    if tries > MOST_FORM_TRIES:
+                    if tries > MOST_FORM_TRIES or self.ground.left <= 0:
                         return ""
                     asking = FormState(form.id, form.slots[0].name if form.slots else None)
                     decision = self.ground.decide(item.text, state, self.ground.moments[0], "", asking)
@@ -258,6 +264,40 @@ class Shadows:
 
     def _decided(self, witness: Witness) -> Decision:
         return self.ground.decide(witness.text, witness.state, witness.moment, witness.category)
+
+
+def cover_of(bot: Bot, rule: Rule) -> Handler | None:
+    """A handler that is asked before a rule and takes any message, in every state of the rule."""
+    if rule is bot.fallback_handler:
+        return None
+    for handler, when in bot.open_handlers:
+        if handler is rule or handler is bot.fallback_handler or not _comes_before(handler, rule):
+            continue
+        if when.block is not None or when.condition is not None or when.categories:
+            continue
+        states = _states_of(bot, rule)
+        if states and all(_may_answer(bot, handler, when, state) for state in states):
+            return handler
+    return None
+
+
+def _comes_before(handler: Handler, rule: Rule) -> bool:
+    """Whether a handler without a message is asked first, however many words the rule matches."""
+    return not isinstance(rule, Handler) or handler.priority < rule.priority
+
+
+def _states_of(bot: Bot, rule: Rule) -> list[str]:
+    allowed = {state for when in rule.when for state in when.states}
+    anywhere = any(not when.states for when in rule.when)
+    return [state.id for state in bot.graph.states.values() if not state.final and (anywhere or state.id in allowed)]
+
+
+def _may_answer(bot: Bot, handler: Handler, when: When, state: str) -> bool:
+    """Whether neither the handler's states nor its trigger ever keep it from answering."""
+    if when.states and state not in when.states:
+        return False
+    trigger = trigger_of(bot, handler)
+    return trigger is None or any(not way.conditions for way in bot.graph.table.get((state, trigger), ()))
 
 
 def _kind(rule: Rule) -> str:

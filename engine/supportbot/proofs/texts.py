@@ -129,7 +129,7 @@ class Texts:
         choices = [part.texts for part in parts]
         if prod(map(len, choices)) <= MOST_TEXTS:
             return Wordings(tuple(map(_joined, product(*choices))), complete)
-        return Wordings(tuple(islice(_one_at_a_time(choices), MOST_TEXTS)), False)
+        return Wordings(tuple(map(_joined, islice(one_at_a_time(choices), MOST_TEXTS))), False)
 
     def _of_item(self, item: Item) -> Wordings:
         if isinstance(item, str):
@@ -151,13 +151,13 @@ class Texts:
         return self._together(self._of_symbol.get(symbol, ()))
 
 
-def _one_at_a_time(choices: Sequence[Sequence[str]]) -> Iterator[str]:
+def one_at_a_time(choices: Sequence[Sequence[str]]) -> Iterator[list[str]]:
     """The first wording of all parts, then each other one of each part in turn."""
     first = [options[0] for options in choices]
-    yield _joined(first)
+    yield first
     for at, options in enumerate(choices):
         for other in options[1:]:
-            yield _joined([*first[:at], other, *first[at + 1 :]])
+            yield [*first[:at], other, *first[at + 1 :]]
 
 
 def _joined(parts: Sequence[str]) -> str:
