@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -96,9 +97,9 @@ def test_the_model_is_chosen_as_shown(my_bot: Path) -> None:
     (text,) = (text for text in blocks("sh") if text.startswith("export"))
     without = run("supportbot serve --get /health", my_bot)
     with_model = run(f"{text.strip()}\nsupportbot serve --get /health", my_bot)
-    assert '"model": {"status": "off"}' in without.stdout
+    assert json.loads(without.stdout)["model"] == {"status": "off"}
     assert with_model.returncode == 0, with_model.stderr
-    assert '"model": {"status": "off"}' not in with_model.stdout
+    assert json.loads(with_model.stdout)["model"] != {"status": "off"}
 
 
 def test_the_conversation_of_the_quickstart_passes(my_bot: Path) -> None:
