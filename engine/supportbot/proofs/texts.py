@@ -152,12 +152,13 @@ class Texts:
 
 
 def one_at_a_time(choices: Sequence[Sequence[str]]) -> Iterator[list[str]]:
-    """The first wording of all parts, then each other one of each part in turn."""
+    """The first wording of all parts, then each other one of each part, the parts taking turns."""
     first = [options[0] for options in choices]
     yield first
-    for at, options in enumerate(choices):
-        for other in options[1:]:
-            yield [*first[:at], other, *first[at + 1 :]]
+    for number in range(1, max(map(len, choices))):
+        for at, options in enumerate(choices):
+            if number < len(options):
+                yield [*first[:at], options[number], *first[at + 1 :]]
 
 
 def _joined(parts: Sequence[str]) -> str:
