@@ -116,7 +116,9 @@ def _opening(day: date, now: datetime, calendar: Calendar) -> datetime:
     midnight = datetime.combine(day, time(0), now.tzinfo)
     since = max(midnight, now)
     first = next(open_moments(calendar.hours, since, STEP, 2), None)
-    return first if first is not None and first.astimezone(now.tzinfo).date() == day else max(morning, midnight)
+    if first is not None and first.astimezone(now.tzinfo).date() == day:
+        return first
+    return max(morning, now) if day == now.date() else morning
 
 
 def _next_at(clock: time, likely: bool, now: datetime, calendar: Calendar) -> datetime:
@@ -161,6 +163,19 @@ def _judged(moment: datetime, calendar: Calendar) -> Wanted:
     return Wanted(at, ahead and (not calendar.hours.days or is_open(calendar.hours, at)))
 
 
+def _with_minutes(text: str) -> str:
+    """15 Uhr -> 15:00, 15h -> 15:00, which every language of dateparser knows."""
+    words = text.replace("Uhr", "uhr").split()
+    made: list[str] = []
+    for word in words:
+        if word.strip(".,") == "uhr" and made and made[-1].isdecimal() and len(made[-1]) <= 2:
+            made[-1] += ":00"
+        else:
+            bare = word.rstrip("hH")
+            made.append(f"{bare}:00" if bare != word and bare.isdecimal() and len(bare) <= 2 else word)
+    return " ".join(made)
+
+
 def _parsed(text: str, now: datetime, calendar: Calendar) -> datetime | None:
     """What dateparser makes of a short answer: "in a fortnight", "the 24th", other languages."""
     if len(text) > PARSED_CHARS or not (any(map(str.isdecimal, text)) or len(text.split()) > 1):
@@ -177,7 +192,7 @@ def _parsed(text: str, now: datetime, calendar: Calendar) -> datetime | None:
         "NORMALIZE": True,
     }
     try:
-        found: datetime | None = parse(text, languages=list(calendar.languages), settings=settings)
+        found: datetime | None = parse(_with_minutes(text), languages=list(calendar.languages), settings=settings)
         if found is None or abs(found.replace(tzinfo=now.tzinfo) - now) > LONGEST:
             return None
         if found.time() == time(0):  # a day alone

@@ -10,6 +10,7 @@ from __future__ import annotations
 from supportbot.decision.entities import Reading, email, first_value
 
 PHONE_CHARS = 60
+LIKELY_DIGITS = 9  # a national number that the library does not know yet; a shorter one lacks its area code
 _EXTENSIONS = ("ext", "ext.", "extension", "x", "durchwahl", "poste")
 
 
@@ -46,7 +47,8 @@ def phone(text: str, reading: Reading, regions: tuple[str, ...]) -> str | None:
         spelled = str(format_number(parsed, PhoneNumberFormat.E164))
         if is_valid_number(parsed):
             return spelled + _extension(text)
-        best = best or spelled
+        if number.startswith("+") or len(number) >= LIKELY_DIGITS:
+            best = best or spelled
     if best is None and not regions and not number.startswith("+"):
         best = number
     return best + _extension(text) if best is not None else None

@@ -59,16 +59,18 @@ def _of_day(hours: Hours, day: date, step: timedelta) -> Iterator[datetime]:
 def possible(hours: Hours, moment: datetime, now: datetime, zone: ZoneInfo) -> str:
     """When it is possible, near a moment that is not: ``Tuesday 24 November between 08:00 and 18:00``, in ``zone``."""
     since = max(moment.astimezone(hours.zone), now.astimezone(hours.zone))
-    day_start = since.replace(hour=0, minute=0, second=0, microsecond=0)
-    opening = next_open(hours, max(day_start, now.astimezone(hours.zone)))
+    midnight = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    opening = next_open(hours, max(midnight, now.astimezone(hours.zone)))
     if opening is None:
         return ""
-    end = max((end for start, end in hours.days[opening.weekday()] if start <= opening.time() < end), default=None)
-    if end is None:
-        return ""
-    first, last = opening.astimezone(zone), datetime.combine(opening.date(), end, hours.zone).astimezone(zone)
-    day = f"{first:%A} {first.day} {first:%B}"
-    return f"{day} between {first:%H:%M} and {last:%H:%M}{zone_name(zone, hours.zone, opening)}"
+    spans = [
+        f"{max(opening, datetime.combine(opening, start, hours.zone)).astimezone(zone):%H:%M}"
+        f" and {datetime.combine(opening, end, hours.zone).astimezone(zone):%H:%M}"
+        for start, end in sorted(hours.days[opening.weekday()])
+        if end > opening.time()
+    ]
+    first = opening.astimezone(zone)
+    return f"{first:%A} {first.day} {first:%B} between {', or '.join(spans)}{zone_name(zone, hours.zone, opening)}"
 
 
 def zone_name(zone: ZoneInfo, other: ZoneInfo, at: datetime) -> str:

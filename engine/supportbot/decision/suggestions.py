@@ -53,9 +53,10 @@ def meant(text: str, labels: Sequence[str]) -> str | None:
     if not said or not labels:
         return None
     for chars in (len(text) + LARGE, LARGE, SMALL):
-        for label, short in zip(labels, shorten(labels, len(labels), chars), strict=True):
-            if said in (_plain(label), _plain(short), _plain(label[:chars])):
-                return label
+        pairs = zip(labels, shorten(labels, len(labels), chars), strict=True)
+        found = [label for label, short in pairs if said in (_plain(label), _plain(short), _plain(label[:chars]))]
+        if found:
+            return found[0] if len(found) == 1 or chars > LARGE else None
     number = said.removeprefix("option ").removeprefix("number ")
     if number.isascii() and number.isdecimal() and len(number) <= 2 and 1 <= int(number) <= len(labels):
         return labels[int(number) - 1]
