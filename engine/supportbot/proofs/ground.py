@@ -32,7 +32,7 @@ class Ground:
         self.by_block: dict[int, list[Pattern]] = {}
         for pattern in bot.index.patterns:
             self.by_block.setdefault(pattern.use.block, []).append(pattern)
-        self.left = MOST_DECISIONS
+        self.left = MOST_DECISIONS + len(bot.index.patterns)
         self._found: dict[str, Found] = {}
         self.alone = frozenset(pattern.id for pattern in bot.index.patterns if self._is_alone(pattern))
 

@@ -127,7 +127,7 @@ class Shadows:
             found = self.ground.found(text)
             if block not in found.held:
                 continue  # its own ``none`` forbids it, which is reported where blocks are checked
-            if not when.categories and self._unrivalled(found, block):
+            if self._leads(contest.rule, when, found, block):
                 return Judged(when, pattern, Won(Witness(text, "", self.ground.moments[0], "", contest.rule.id)), text)
             verdict = contest.judge(text)
             if not isinstance(verdict, Lost):
@@ -161,12 +161,30 @@ class Shadows:
             return [apart.join(parts) for parts in islice(one_at_a_time(choices), MOST_TEXTS)], False
         return [apart.join(parts) for parts in product(*choices)], complete
 
-    def _unrivalled(self, found: Found, block: int) -> bool:
-        """Whether no other rule is brought up by the message at all."""
-        if not self.nothing_else:
+    def _leads(self, rule: Rule, when: When, found: Found, block: int) -> bool:
+        """Whether a handler is asked first of all that the message brings up, and nothing keeps it from answering."""
+        if when.categories or when.condition is not None or not self._comes_first(rule, found, block):
             return False
+        trigger = trigger_of(self.bot, rule)
+        ways = [self.bot.graph.table.get((state, trigger or ""), ()) for state in _states_of(self.bot, rule)]
+        return trigger is None or any(not way.conditions for rows in ways for way in rows)
+
+    def _comes_first(self, rule: Rule, found: Found, block: int) -> bool:
         blocks = self.bot.index.blocks
-        return all(number == block or blocks[number].owner[0] not in ("handler", "guide") for number in found.held)
+        rivals = [
+            number for number in found.held if number != block and blocks[number].owner[0] in ("handler", "guide")
+        ]
+        if not rivals:
+            return self.nothing_else
+        if not isinstance(rule, Handler):
+            return False
+        own = (rule.priority, -found.held[block].words, rule.order)
+        others = [(handler.priority, 0, handler.order) for handler, _ in self.bot.open_handlers]
+        for number in rivals:
+            handler = self.bot.handler_by_id.get(blocks[number].owner[1])
+            if blocks[number].owner[0] == "handler" and handler is not None and handler is not rule:
+                others.append((handler.priority, -found.held[number].words, handler.order))
+        return all(own < other for other in others)
 
     def _has_regex(self, rule: Rule) -> bool:
         return any(
