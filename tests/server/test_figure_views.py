@@ -308,3 +308,25 @@ def test_unknown_paths_and_sessions_make_no_labels(tmp_path: Path) -> None:
             assert len(text) < 200_000
 
     asyncio.run(run())
+
+
+def test_not_more_connections_than_allowed(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with desk(tmp_path, replace(Operations(), connections=3)) as it:
+            port = int(it.url.rpartition(":")[2])
+            held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+            for _, writer in held:  # a connection counts once the server has it
+                writer.write(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+            for reader, _ in held:
+                assert b"200 OK" in await reader.readuntil(b"\r\n\r\n")
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            assert (await reader.read()).startswith(b"HTTP/1.1 503 ")
+            writer.close()
+            for _, writer in held:
+                writer.close()
+                await writer.wait_closed()
+            while it.beside.metrics.refused["connections"] != 1:
+                await asyncio.sleep(0.01)
+            assert (await it.get("/livez"))[0] == 200
+
+    asyncio.run(run())

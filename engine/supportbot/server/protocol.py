@@ -6,6 +6,7 @@ Bodies are not decompressed: a small request could otherwise keep the event loop
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,7 +17,9 @@ from supportbot.server import logs
 from supportbot.server.middlewares import SECURITY_HEADERS, request_id_of
 from supportbot.server.options import ServerLimits
 from supportbot.server.problems import Problem, from_http_error, problem_response
+from supportbot.server.service import SERVICE
 
+FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -43,8 +46,25 @@ class Protocol(web.RequestHandler):
         return response
 
 
+class Full(asyncio.Protocol):
+    """Tells a caller beyond the last allowed connection to come back, and hangs up."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        transport.write(FULL)
+        transport.close()
+
+
 class Server(web.Server):
+    """``most``: asked at each new connection, because a reload may change it."""
+
+    most: Callable[[], int] = staticmethod(lambda: 2_000)
+    refused: Callable[[], None] = staticmethod(lambda: None)
+
     def __call__(self) -> web.RequestHandler:
+        if len(self.connections) >= self.most():
+            self.refused()
+            return Full()  # type: ignore[return-value]  # the event loop takes any protocol
         return Protocol(self, loop=self._loop, **self._kwargs)
 
 
@@ -65,7 +85,11 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         kwargs: dict[str, Any] = made._kwargs
-        return Server(_answered(made.request_handler), request_factory=made.request_factory, **kwargs)
+        server = Server(_answered(made.request_handler), request_factory=made.request_factory, **kwargs)
+        service = self.app[SERVICE]
+        server.most = lambda: service.bot.settings.operations.connections
+        server.refused = lambda: service.metrics.count(service.metrics.refused, "connections")
+        return server
 
 
 def _answered(handle: Handle) -> Handle:
