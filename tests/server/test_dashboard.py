@@ -203,7 +203,7 @@ SOURCES = {"stats": "stats?since=30d", "report": "metrics/report?since=30d"}
 
 def test_the_script_reads_figures_by_these_paths_only() -> None:
     assert len(FIGURES) > 30
-    assert "report.by_day[].automation_rate" in FIGURES
+    assert "report.by_day[].automated" in FIGURES
     readers = re.findall(r"\b(?:value|column|shares)\(([^)]*)\)", SCRIPT)
     literal = {item for item in readers if item.startswith('"')}
     assert {item.strip('"') for item in literal} <= set(FIGURES)

@@ -46,7 +46,7 @@ const frame = (width, height, days, top, format) => {
     parts.push(make("line", { class: line ? "grid" : "base", x1: LEFT, x2: width - RIGHT, y1: at, y2: at }));
     if (line % 2 === 0) parts.push(label(format(value), { x: LEFT - 8, y: at + 4, class: "end" }));
   }
-  const every = Math.max(1, Math.ceil(58 / slot));
+  const every = Math.max(1, Math.ceil(70 / slot));
   const first = (days.length - 1) % every; // so that the newest day has its name
   for (let index = first; index < days.length; index += every) {
     const name = dayName(days[index]), half = name.length * 3.4;

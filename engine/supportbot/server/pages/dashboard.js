@@ -4,6 +4,7 @@ import { count, exact, money, percent, rate, seconds, tick } from "./numbers.js"
 
 const el = (id) => document.getElementById(id);
 const WAIT = 20000; // milliseconds
+const MOST_DAYS = 100; // bars in a plot
 const MOST_ROWS = 8; // in a plot; the table has all
 
 let token = "";
@@ -64,9 +65,8 @@ const card = ({ title, about, columns, draw, series, size, none }) => {
   const show = (on) => {
     plot.hidden = on;
     table.hidden = !on;
-    button.setAttribute("aria-pressed", String(on));
-    button.setAttribute("aria-label", `${title}: show as a table`);
     button.textContent = on ? "Plot" : "Table";
+    button.setAttribute("aria-label", `${button.textContent}: ${title}`);
   };
   button.addEventListener("click", () => {
     const on = !asTable.has(title);
@@ -87,27 +87,36 @@ const byDay = () => {
   const names = [...known.keys()].filter((day) => /^\d{4}-\d{2}-\d{2}$/.test(day)).sort();
   const days = [];
   for (let at = Date.parse(names[0]); at <= Date.parse(names.at(-1)) && days.length < 1000; at += DAY) days.push(new Date(at).toISOString().slice(0, 10));
-  const of = (path, otherwise = 0) => {
+  // Bars of many days would be too thin to read: seven of them become one, the newest seven the last one.
+  const weeks = days.length > MOST_DAYS;
+  const starts = weeks ? days.filter((_, index) => (days.length - index) % 7 === 0) : days;
+  const sums = (path) => {
     const values = column(path);
-    return days.map((day) => (known.has(day) ? values[known.get(day)] : otherwise));
+    const each = days.map((day) => (known.has(day) ? values[known.get(day)] : 0));
+    if (!weeks) return each;
+    const cut = days.length % 7; // days at the beginning that make no whole week
+    return starts.map((_, index) => each.slice(cut + 7 * index, cut + 7 * index + 7).reduce((sum, one) => sum + one, 0));
   };
+  const ended = sums("report.by_day[].ended"), automated = sums("report.by_day[].automated");
   return {
-    days,
-    messages: of("report.by_day[].messages"),
-    conversations: of("report.by_day[].conversations"),
-    ended: of("report.by_day[].ended"),
-    automated: of("report.by_day[].automated"),
-    automation: of("report.by_day[].automation_rate", null),
-    tokens: of("report.by_day[].tokens"),
-    saved: of("report.by_day[].saved"),
-    cost: of("report.by_day[].cost"),
+    unit: weeks ? "week" : "day",
+    days: starts,
+    ended,
+    automated,
+    automation: ended.map((all, index) => (all ? automated[index] / all : null)),
+    messages: sums("report.by_day[].messages"),
+    conversations: sums("report.by_day[].conversations"),
+    tokens: sums("report.by_day[].tokens"),
+    saved: sums("report.by_day[].saved"),
+    cost: sums("report.by_day[].cost"),
   };
 };
 
 const dayCards = () => {
   const day = byDay();
   const people = day.ended.map((ended, index) => ended - day.automated[index]);
-  const named = { name: "Day", values: day.days };
+  const unit = day.unit;
+  const named = { name: unit === "day" ? "Day" : "Week from", values: day.days };
   const automation = [{ name: "Automation rate", color: "one", values: day.automation }];
   const endings = [
     { name: "Without a person", color: "one", values: day.automated },
@@ -121,28 +130,28 @@ const dayCards = () => {
   const spend = [{ name: "Model spend", color: "two", values: day.cost }];
   const cards = [
     card({
-      title: "Automation rate by day",
+      title: `Automation rate by ${unit}`,
       about: "Of the conversations that ended, those without a person",
       size: "wide",
       series: automation,
       columns: [named, { name: "Rate", values: day.automation, format: rate }, { name: "Ended", values: day.ended, format: exact }],
-      draw: (box, readout) => linesByDay(box, readout, { name: "Automation rate by day. Arrow keys read the days.", days: day.days, series: automation, format: rate, top: 1 }),
+      draw: (box, readout) => linesByDay(box, readout, { name: `Automation rate by ${unit}. Arrow keys read the ${unit}s.`, days: day.days, series: automation, format: rate, top: 1 }),
     }),
     card({
       title: "Conversations that ended",
-      about: "By day, with and without a person",
+      about: `By ${unit}, with and without a person`,
       size: "wide",
       series: endings,
       columns: [named, { name: "Without a person", values: day.automated, format: exact }, { name: "With a person", values: people, format: exact }],
-      draw: (box, readout) => barsByDay(box, readout, { name: "Conversations that ended, by day. Arrow keys read the days.", days: day.days, series: endings, format: exact, axis: tick }),
+      draw: (box, readout) => barsByDay(box, readout, { name: `Conversations that ended, by ${unit}. Arrow keys read the ${unit}s.`, days: day.days, series: endings, format: exact, axis: tick }),
     }),
     card({
       title: "Messages",
-      about: "By day",
+      about: `By ${unit}`,
       size: "wide",
       series: volume,
       columns: [named, { name: "Messages", values: day.messages, format: exact }, { name: "Conversations begun", values: day.conversations, format: exact }],
-      draw: (box, readout) => barsByDay(box, readout, { name: "Messages by day. Arrow keys read the days.", days: day.days, series: volume, format: exact, axis: tick }),
+      draw: (box, readout) => barsByDay(box, readout, { name: `Messages by ${unit}. Arrow keys read the ${unit}s.`, days: day.days, series: volume, format: exact, axis: tick }),
     }),
     card({
       title: "Tokens of the model",
@@ -150,7 +159,7 @@ const dayCards = () => {
       size: "wide",
       series: tokens,
       columns: [named, { name: "Spent", values: day.tokens, format: exact }, { name: "Saved", values: day.saved, format: exact }, { name: "Cost", values: day.cost, format: money }],
-      draw: (box, readout) => barsByDay(box, readout, { name: "Tokens spent and saved by day. Arrow keys read the days.", days: day.days, series: tokens, format: exact, axis: tick }),
+      draw: (box, readout) => barsByDay(box, readout, { name: `Tokens spent and saved by ${unit}. Arrow keys read the ${unit}s.`, days: day.days, series: tokens, format: exact, axis: tick }),
     }),
   ];
   if (!day.cost.some((cost) => cost > 0)) return cards;
@@ -158,11 +167,11 @@ const dayCards = () => {
     ...cards,
     card({
       title: "Spend on the model",
-      about: "By day, in the currency of the prices",
+      about: `By ${unit}, in the currency of the prices`,
       size: "whole",
       series: spend,
       columns: [named, { name: "Cost", values: day.cost, format: money }],
-      draw: (box, readout) => barsByDay(box, readout, { name: "Spend on the model by day. Arrow keys read the days.", days: day.days, series: spend, format: money, axis: tick }),
+      draw: (box, readout) => barsByDay(box, readout, { name: `Spend on the model by ${unit}. Arrow keys read the ${unit}s.`, days: day.days, series: spend, format: money, axis: tick }),
     }),
   ];
 };
@@ -277,7 +286,7 @@ const tiles = () => {
     tile("Automation rate", rate(value("report.automation_rate")), `${count(value("report.automated"))} of ${count(ended)} ended without a person`),
     tile("Conversations", count(value("report.conversations")), `${count(messages)} messages`),
     tile("Handed to a person", count(person), ended ? `${rate(person / ended)} of those that ended` : "none has ended yet"),
-    tile("Resolved", rate(value("stats.resolution.rate")), "said so, of those that ended"),
+    tile("Resolved", rate(value("stats.resolution.rate")), "of those that ended"),
     tile("Missed", count(missed), messages ? `${rate(missed / messages)} of the messages fitted no rule` : "no messages"),
     tile("Model turns", count(turns), `${count(value("report.tokens.spent"))} tokens, cost ${money(value("report.tokens.cost"))}`),
     tile("Tokens saved", count(value("report.tokens.saved")), `${rate(value("report.tokens.saved_rate"))} less than with the whole knowledge`),
