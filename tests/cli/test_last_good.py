@@ -1,0 +1,88 @@
+"""serve with a bot that breaks: at the start, and while it runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.cli.conftest import Run
+from tests.cli.test_serve import Served, serving
+
+
+def get(served: Served, path: str) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(served.url + path, timeout=20) as response:
+            found: dict[str, Any] = json.load(response)
+    except urllib.error.HTTPError as failure:
+        found = json.load(failure)
+    return found
+
+
+def spoil(bot: Path) -> None:
+    handlers = bot / "handlers.yaml"
+    handlers.write_text(handlers.read_text("utf-8").replace("{reply: bye}", "{reply: by}"), "utf-8")
+
+
+def mend(bot: Path) -> None:
+    handlers = bot / "handlers.yaml"
+    handlers.write_text(handlers.read_text("utf-8").replace("{reply: by}", "{reply: bye}"), "utf-8")
+
+
+def wait_for(served: Served, text: str) -> None:
+    for _ in range(200):
+        if text in json.dumps(get(served, "/health")):
+            return
+        time.sleep(0.1)
+    raise AssertionError("".join(served.lines))
+
+
+def test_a_broken_bot_does_not_start_and_says_where(command: Run, broken: Path) -> None:
+    for more in ((), ("--allow-last-good",)):
+        done = command("serve", "--port", "0", *more, cwd=broken)
+        assert done.returncode == 2
+        assert "handlers.yaml" in done.stderr
+        assert "there is no response 'by'" in done.stderr
+
+
+def test_the_last_good_bot_answers_when_that_is_allowed(small: Path) -> None:
+    with serving(str(small), "--port", "0") as served:
+        revision = get(served, "/")["revision"]
+        time.sleep(0.5)  # the files are kept beside the first requests
+    spoil(small)
+    with serving(str(small), "--port", "0", "--allow-last-good") as served:
+        assert get(served, "/")["revision"] == revision
+        health = get(served, "/health")
+        assert health["status"] == "degraded"
+        assert "handlers.yaml" in str(health["reload"]["diagnostics"])
+        mend(small)
+        served.process.send_signal(signal.SIGHUP)
+        wait_for(served, '"healthy"')
+
+
+def test_a_hangup_takes_changes_over_and_leaves_wrong_ones_aside(small: Path) -> None:
+    with serving(str(small), "--port", "0") as served:
+        spoil(small)
+        served.process.send_signal(signal.SIGHUP)
+        wait_for(served, "the last good one answers")
+        assert served.chat("hello", "s")["replies"]
+        mend(small)
+        os.kill(served.process.pid, signal.SIGHUP)
+        wait_for(served, '"healthy"')
+
+
+def test_the_figures_are_printed_from_the_store(command: Run, small: Path) -> None:
+    assert command("stats", cwd=small).returncode == 2
+    with serving(str(small), "--port", "0") as served:
+        served.chat("hello", "s")
+    for style, sign in (("text", "messages"), ("csv", "Summary,messages,value,1"), ("markdown", "| messages | 1 |")):
+        done = command("stats", "--since", "7d", "--format", style, cwd=small)
+        assert done.returncode == 0, done.stderr
+        assert sign in done.stdout
+    assert json.loads(command("stats", "--format", "json", cwd=small).stdout)["stats"]["messages"] == 1
+    assert command("stats", "--since", "soon", cwd=small).returncode == 2
