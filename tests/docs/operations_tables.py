@@ -19,7 +19,7 @@ from supportbot.runtime.metrics import Durations, Metrics, Now, exposition
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/operations.md"
-SECTIONS = ("server", "limits", "llm", "alerts", "statistics")
+FIRST = ("server", "alerts", "llm", "limits", "statistics", "channels")  # what whoever runs the server looks for
 LABELS = {
     t.MESSAGES: 2,
     t.HITS: 2,
@@ -85,7 +85,8 @@ def alerts_table() -> str:
 
 def settings_table() -> str:
     schema = json.loads((ROOT / "schemas/settings.json").read_text("utf-8"))
-    rows = [row for name in SECTIONS for row in _settings(name, schema["properties"][name])]
+    names = [*FIRST, *(name for name in schema["properties"] if name not in FIRST)]
+    rows = [row for name in names for row in _settings(name, schema["properties"][name])]
     return table(("setting", "default", "what"), rows)
 
 
