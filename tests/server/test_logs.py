@@ -55,6 +55,26 @@ def test_a_turn_is_one_decision_line_with_all_ids() -> None:
     assert (decided["model"], decided["tokens"]) == ("openai/test", 42)
 
 
+@pytest.mark.parametrize(
+    ("header", "trace_id"),
+    [
+        ("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "4bf92f3577b34da6a3ce929d0e0e4736"),
+        ("00-" + "0" * 32 + "-00f067aa0ba902b7-01", None),
+        ("nonsense", None),
+    ],
+)
+def test_the_caller_s_trace_is_kept(header: str, trace_id: str | None) -> None:
+    stream = lines("json")
+
+    async def test(world: World) -> None:
+        async with world.client.get(f"{world.url}/health", headers={"traceparent": header}) as answer:
+            assert answer.status == 200
+
+    run(test)
+    (line,) = parsed(stream)
+    assert line.get("trace_id") == trace_id
+
+
 def test_another_request_is_one_line() -> None:
     stream = lines("json")
 

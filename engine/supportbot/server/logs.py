@@ -11,11 +11,13 @@ import asyncio
 import json
 import logging
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal, TextIO
 
 import msgspec
@@ -27,10 +29,11 @@ Style = Literal["auto", "json", "text"]
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 SESSION_ID: ContextVar[str] = ContextVar("session_id", default="")
 REVISION: ContextVar[str] = ContextVar("revision", default="")
+TRACE_ID: ContextVar[str] = ContextVar("trace_id", default="")  # of the caller's W3C traceparent
 
 _encoder = msgspec.json.Encoder()
 
-CONTEXT = (("request_id", REQUEST_ID), ("session_id", SESSION_ID), ("revision", REVISION))
+CONTEXT = (("request_id", REQUEST_ID), ("session_id", SESSION_ID), ("revision", REVISION), ("trace_id", TRACE_ID))
 
 # Facts with words of the bot's author or of ours, never a visitor's: masking would only garble them.
 OURS = frozenset(
@@ -50,11 +53,17 @@ def log(level: int, event: str, **facts: Any) -> None:
 
 
 class Line(logging.LogRecord):
-    """A record of our own: nobody asks where in the code it was made, so nobody looks for that."""
+    """A record of our own. Nobody asks where in the code, in which thread and task it was made: not looked up."""
 
     def __init__(self, event: str, level: int, facts: Mapping[str, Any]) -> None:
-        super().__init__(logger.name, level, "", 0, event, None, None)
+        self.__dict__.update(_PLAIN)
+        self.msg = event
+        self.levelno, self.levelname = level, logging.getLevelName(level)
+        self.created = time.time()
         self.facts = facts
+
+
+_PLAIN = logging.LogRecord("supportbot.server", logging.INFO, "", 0, "", None, None).__dict__
 
 
 def log_failure(event: str, failure: BaseException, **facts: Any) -> None:
@@ -179,10 +188,21 @@ def _context() -> dict[str, str]:
     return {name: value for name, variable in CONTEXT if (value := variable.get())}
 
 
+def moment(seconds: float) -> str:
+    """Seconds of the epoch as ``2026-11-23T10:15:00.123+00:00``."""
+    whole = int(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}+00:00"
+
+
+@lru_cache(maxsize=4)
+def _second(whole: int) -> str:
+    return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
 class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": moment(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "event": _event(record),

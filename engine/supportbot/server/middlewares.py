@@ -17,6 +17,7 @@ from supportbot.server import logs
 from supportbot.server.problems import REVISION_HEADER, Problem, from_http_error, problem_response
 from supportbot.server.service import SERVICE
 
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"}
 QUIET = {"/livez", "/readyz"}  # asked every few seconds by orchestrators
@@ -44,6 +45,8 @@ async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
     if not logs.REQUEST_ID.get():  # the protocol may have given one already
         logs.REQUEST_ID.set(request_id_of(request.headers.get("X-Request-ID", "")))
     logs.REVISION.set(service.bot.revision)
+    if found := TRACEPARENT.fullmatch(request.headers.get("traceparent", "")):
+        logs.TRACE_ID.set(found[1])
     response = await _answer(request, handler)
     headers = response.headers
     headers.setdefault(REVISION_HEADER, service.bot.revision)
