@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,8 @@ def test_questions_that_nobody_answers_end_with_a_person() -> None:
         (["call me on 07911 123456", "asap"], "Jo, +447911123456, Monday 23 November at 10:15. Right?"),
         (["call me on 07911 123456", "friday at 12:30"], "Nobody is in on Friday 27 November at 12:30. Possible: Friday 27 November between 09:00 and 12:00, or 13:00 and 17:00."),
         (["call me", "never mind, forget it"], "All right, dropped."),
+        (["call me on 07911 123456 tomorrow at 3", "no", "my name is wrong"], "Your name?"),
+        (["call me on 07911 123456", "later"], "Jo, +447911123456, Monday 23 November at 12:15. Right?"),
     ],
 )  # fmt: skip
 def test_talks(texts: list[str], reply: str) -> None:
@@ -80,6 +83,22 @@ def test_talks(texts: list[str], reply: str) -> None:
         assert await says(world, *texts, name="Jo") == [reply]
 
     run(test)
+
+
+def test_a_refusal_is_no_name() -> None:
+    async def test(world: World) -> None:
+        assert await says(world, "call me", "no") == ["Your name?"]
+        assert await says(world, "yes") == ["Your name?"]
+
+    run(test)
+
+
+def test_the_hours_are_told_in_the_time_of_the_visitor() -> None:
+    async def test(world: World) -> None:
+        answer = await world.post(message("talk to a person", time_zone="Asia/Kolkata"))
+        assert answer["replies"] == ["Nobody is in before tomorrow at 14:30 Kolkata time. Please leave a message."]
+
+    run(test, at=datetime(2026, 11, 23, 17, 30, tzinfo=UTC))
 
 
 def test_a_name_is_never_a_question() -> None:

@@ -26,6 +26,7 @@ _INTRODUCTIONS = (
     ("call", "me"),
 )
 _TYPED = ("email", "phone", "time", "date")
+_NO_VALUE = frozenset(("wrong", "incorrect", "not", "different", "misspelled", "misspelt", "spelled"))
 SHORT_ANSWER = 6  # words: in so few of them a bare "4" is a time
 _CALLED: Mapping[str, tuple[str, ...]] = {
     "phone": ("phone", "number", "telephone", "mobile"),
@@ -213,7 +214,8 @@ def _named_text(spec: SlotSpec, text: str) -> str | None:
             rest = words[at + 2 :]
             while rest and rest[0].lower() in ("be", "to", "is"):
                 rest = rest[1:]
-            return " ".join(rest).strip()[: spec.max_chars] or None
+            wrong = not rest or rest[0].lower().strip(".,!") in _NO_VALUE
+            return None if wrong else " ".join(rest).strip()[: spec.max_chars] or None
     return None
 
 

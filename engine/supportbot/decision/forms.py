@@ -14,6 +14,7 @@ from supportbot.model.text import NEGATIONS
 CANCEL_WORDS, STORY_WORDS = 10, 6  # "cancel" inside a longer story is part of the story
 
 
+_SHORT = 2  # tokens of "no", "yes please"
 _CHANGES = frozenset(["wrong", "change", "different", "edit", "update", "incorrect", "other", "another"])
 _QUESTIONS = frozenset(
     (word,)
@@ -82,8 +83,10 @@ def _answering(
 ) -> FormTurn:
     text = draft.message.text
     asker = Asker(draft.bot, draft.session, draft.now)
-    if spec.type == "text" and ((is_question(found) and others_match) or _asks_about_a_name(spec, found)):
+    if spec.type == "text" and ((is_question(found) and others_match) or _asks_back(spec, found)):
         return NOT_TAKEN
+    if _is_name(spec) and _only_yes_or_no(draft, found):
+        return _try_again(draft, form, state, spec.invalid or spec.ask)
     value = read_answer(spec, text, found.held, asker, state.values.get(spec.name))
     known = {**state.values, spec.name: "" if value is None else value}
     values = {} if value is None else {spec.name: value}
@@ -122,9 +125,22 @@ def is_question(found: Found) -> bool:
     return found.tokens[-1:] == ("?",) or found.tokens[:1] in _QUESTIONS
 
 
-def _asks_about_a_name(spec: SlotSpec, found: Found) -> bool:
-    """Nobody is called "why do you need that?"; a summary may be a question."""
-    return spec.name.split("_")[-1] == "name" and found.tokens[:1] in _QUESTIONS
+def _asks_back(spec: SlotSpec, found: Found) -> bool:
+    """Nobody is called "why do you need that?"; a summary may be a question, but not one about our asking."""
+    if _is_name(spec):
+        return found.tokens[:1] in _QUESTIONS
+    return found.tokens[:1] == ("why",) and "you" in found.tokens
+
+
+def _is_name(spec: SlotSpec) -> bool:
+    return spec.type == "text" and spec.name.split("_")[-1] == "name"
+
+
+def _only_yes_or_no(draft: Draft, found: Found) -> bool:
+    words = draft.bot.form_words
+    if words is None or len(found.tokens) > _SHORT:
+        return False
+    return words.no in found.held or words.yes in found.held
 
 
 def _confirming(draft: Draft, form: Form, state: FormState, found: Found, others_match: bool) -> FormTurn:

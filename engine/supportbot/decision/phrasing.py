@@ -119,6 +119,8 @@ def _coming_day(number: int, today: date) -> date:
 def clock_words(words: Sequence[str], asked: bool) -> list[str]:
     """The words with every time spelled so that it can be read. ``asked``: the question was when."""
     made = [_NUMBERS.get(word, word) for word in words] if asked else list(words)
+    if asked and made in (["later"], ["a", "bit", "later"], ["a", "little", "later"]):
+        return ["in", "2", "hours"]
     made = _quarters(made)
     made = [part for word in made for part in _one(word, asked)]
     made = _ranges(made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from supportbot.decision.hours import is_open, next_open, possible, spoken
+from supportbot.decision.hours import is_open, next_open, possible, spoken, zone_name
 from supportbot.decision.zones import zone_of
 from supportbot.model.bot import Bot
 from supportbot.model.session import Session, SlotValue
@@ -31,7 +31,7 @@ def scope_of(
             "guide": guide.guide if guide else "",
             "step": guide.step + 1 if guide else 0,
         },
-        "hours": {"open": is_open(hours, now), "next_open": spoken(next_open(hours, now), now)},
+        "hours": {"open": is_open(hours, now), "next_open": _next_open(bot, session, now)},
         "form": _form(bot, session, now),
         "now": {
             "date": local.date().isoformat(),
@@ -42,6 +42,16 @@ def scope_of(
         "bot": {"name": bot.settings.name, "time_zone": str(hours.zone)},
         "result": dict(result or {}),
     }
+
+
+def _next_open(bot: Bot, session: Session, now: datetime) -> str:
+    """In the visitor's time zone, which is named when clocks show something else there."""
+    hours = bot.settings.hours
+    moment = next_open(hours, now)
+    if moment is None:
+        return ""
+    zone = zone_of(session, hours.zone)
+    return spoken(moment.astimezone(zone), now) + zone_name(zone, hours.zone, moment)
 
 
 def _form(bot: Bot, session: Session, now: datetime) -> dict[str, str]:
