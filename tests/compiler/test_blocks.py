@@ -65,9 +65,9 @@ FINDINGS = [
     ("pattern-gaps", "[['a * b * c * d * e']]", "{}", 3),
     ("pattern-too-optional", "[['a [b] [c] [d] [e] [f] [g] [h] i']]", "{}", 3),
     ("unknown-list", "[['a <no_such>']]", "{}", 6),
-    ("regex-syntax", "[[{regex: '(a'}]]", "{}", 11),
-    ("regex-syntax", "[[{regex: '(?<=a)b'}]]", "{}", 11),
-    ("regex-syntax", "[[{regex: '(a)\\1'}]]", "{}", 11),
+    ("regex-syntax", "[[{regex: '(a'}]]", "{}", 12),
+    ("regex-syntax", "[[{regex: '(?<=a)b'}]]", "{}", 12),
+    ("regex-syntax", "[[{regex: '(a)\\1'}]]", "{}", 15),
     ("regex-matches-everything", "[[{regex: 'a*'}]]", "{}", 11),
 ]
 

@@ -18,6 +18,7 @@ from supportbot.compiler.patterns import (
     parse_phrase,
     walk,
 )
+from supportbot.compiler.regexes import explain_regex
 from supportbot.compiler.trie import MAX_EXPANSIONS, TooManyOptions, TrieBuilder, Typos, deletions
 from supportbot.config.yaml_reader import YamlList, YamlMap, locate
 from supportbot.diagnostics import Diagnostic, Fix, Place, Related, correction, did_you_mean, error, warning
@@ -119,7 +120,7 @@ class IndexBuilder:
             place=place,
             anchor=_anchor(options),
         )
-        return self._add_regex(pattern) if pattern.regex else self._add_phrase(pattern, source)
+        return self._add_regex(pattern, source) if pattern.regex else self._add_phrase(pattern, source)
 
     def _add_phrase(self, pattern: Pattern, source: str) -> bool:
         elements = self._parse(pattern.source, pattern.place, source)
@@ -139,7 +140,7 @@ class IndexBuilder:
         self._patterns.append(pattern)
         return True
 
-    def _add_regex(self, pattern: Pattern) -> bool:
+    def _add_regex(self, pattern: Pattern, source: str) -> bool:
         options = re2.Options()
         options.log_errors = False
         options.case_sensitive = False
@@ -149,12 +150,9 @@ class IndexBuilder:
         except re2.error as reason:
             text = reason.args[0] if reason.args else reason
             message = text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)
-            self._mistake(
-                "regex-syntax",
-                pattern.place,
-                f"the regex is not understood: {message}",
-                "look-around and back-references are not possible here; a phrase often does the same",
-            )
+            spot, what, hint = explain_regex(pattern.source, message)
+            place = locate(source, pattern.place, *spot) if spot else pattern.place
+            self._mistake("regex-syntax", place, f"the regex is not understood: {what}", hint)
             return False
         if compiled.search("") is not None:
             self._mistake(

@@ -129,7 +129,8 @@ class _Parser:
                 self.at - 1,
                 1,
                 "'*' inside a word",
-                "'*' ends a word (print*) or stands alone between spaces for up to three words",
+                "'*' ends a word (print*) or stands alone between spaces for up to three words;"
+                " a regular expression is written {regex: '...'}",
             )
         return [*(Word(word) for word in tokens(before)), Beginning(words[0])]
 

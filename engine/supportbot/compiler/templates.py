@@ -160,10 +160,21 @@ def _content(source: str, expression: bool) -> Content:
         return _walk(_parse_expression(source) if expression else environment().parse(source))
     except TemplateSyntaxError as problem:
         message = f"the template cannot be read: {_spoken(problem.message or 'syntax error')}"
-        return Content(problems=[Problem("template-syntax", problem.lineno, message, SYNTAX_HINT)])
+        hint = _expression_hint(source) if expression else SYNTAX_HINT
+        return Content(problems=[Problem("template-syntax", problem.lineno, message, hint)])
     except (RecursionError, ValueError, OverflowError):
         message = "this template nests too deeply or holds a number that is too long"
         return Content(problems=[Problem("template-syntax", 1, message, TOO_DEEP[1])])
+
+
+def _expression_hint(source: str) -> str:
+    if re.search(r"(?<![=!<>])=(?!=)", source):
+        return "two values are compared with ==, for example session.state == 'greeting'"
+    if "{{" in source or "{%" in source:
+        return "this is an expression already: write it without {{ }} and {% %}"
+    if re.search(r"&&|\|\||!(?!=)", source):
+        return "write and, or, not instead of &&, || and !"
+    return "an expression is written like hours.open and session.attempts >= 2"
 
 
 def _spoken(problem: str) -> str:

@@ -71,7 +71,7 @@ class _Walker:
         """``what`` names the value in messages; ``parent`` is the rule of the mapping that it is part of."""
         is_a = _TYPES.get(type(value), "null")
         if rule.types and is_a not in rule.types and not (is_a == "integer" and "number" in rule.types):
-            self._wrong_type(rule, value, is_a, place, what)
+            self._wrong_type(rule, value, is_a, place, what, parent)
         elif is_a == "object":
             self._map(rule, value, place, what, parent)
         elif is_a == "array":
@@ -91,7 +91,10 @@ class _Walker:
         unknown = []
         for key, value in data.items():
             inner = rule.properties.get(key, rule.extra)
-            if inner is not None:
+            if inner is not None and value is None and (below := _next_key(data, key)) in inner.properties:
+                message = f"'{key}' is empty, and '{below}' below it stands beside it, not in it"
+                self._add("empty-value", values_at.get(key, place), message, f"indent the line of '{below}' more")
+            elif inner is not None:
                 self.value(inner, value, values_at.get(key, place), f"'{key}'", rule)
             elif not rule.open:
                 unknown.append(key)
@@ -156,14 +159,17 @@ class _Walker:
     def _empty(self, place: Place, what: str) -> None:
         self._add("empty-value", place, f"{what} is empty", "fill it in or remove it")
 
-    def _wrong_type(self, rule: Rule, value: Any, is_a: str, place: Place, what: str) -> None:
+    def _wrong_type(self, rule: Rule, value: Any, is_a: str, place: Place, what: str, parent: Rule | None) -> None:
         if is_a == "null":
             wanted = _either(_WORDS[name] for name in rule.types)
             self._add("empty-value", place, f"{what} is empty; {wanted} is expected", "fill it in or remove it")
             return
         expected = _either(_WORDS[name] for name in rule.types)
         message = f"{what} must be {expected}, but this is {_described(value, is_a)}"
-        self._add("wrong-type", place, message, _type_hint(rule, value, is_a), _type_fix(rule, value, is_a, place))
+        hint = _type_hint(rule, value, is_a)
+        if is_a == "array" and what == "'text'" and parent is not None and "variants" in parent.properties:
+            hint = "several wordings are written as variants: [...] instead of text: [...]"
+        self._add("wrong-type", place, message, hint, _type_fix(rule, value, is_a, place))
 
     def _among(self, rule: Rule, value: Any, place: Place, what: str) -> None:
         if any(value == item and isinstance(value, bool) == isinstance(item, bool) for item in rule.enum):
@@ -176,7 +182,7 @@ class _Walker:
 
     def _missing(self, rule: Rule, key: str, place: Place, what: str) -> None:
         example = rule.properties[key].example if key in rule.properties else None
-        hint = f"for example {key}: {_written(example)}" if isinstance(example, str | int) else f"add {key}:"
+        hint = f"for example {key}: {_flow(example)}" if example is not None else f"add {key}:"
         self._add("missing-key", place, f"{_owner(rule, what)} has no '{key}'", hint)
 
     def _unknown(
@@ -207,6 +213,12 @@ class _Walker:
             return f"'{key}' belongs one level up; use less indentation"
         titles = places_of_keys(self.kind).get(key, ())
         return f"'{key}' is a key of: {', '.join(titles)}" if titles and len(titles) < 4 else ""
+
+
+def _next_key(data: Any, key: str) -> str:
+    """The key that follows one, or nothing."""
+    keys = iter(data)
+    return next((next(keys, "") for name in keys if name == key), "")
 
 
 # --- words --------------------------------------------------------------------------------
@@ -265,15 +277,26 @@ def _type_hint(rule: Rule, value: Any, is_a: str) -> str:
             return f'write {{text: "{_short(value)}"}}'
         if value in rule.properties and "object" in wanted:
             return f"write {{{value}: ...}}"
+        if rule.title == "Step" and wanted == ("object",):
+            return f"say what to do with it, for example {{reply: {_short(value)}}}"
     if is_a == "array" and "variants" in rule.properties:
         return "write {variants: [...]} for several wordings, or put a text that begins with [ in quotes"
     if is_a == "array" and "string" in wanted:
         return "put a text that begins with [ in quotes"
     if is_a == "object" and "array" in wanted:
-        return "begin the entry with a dash: '- '"
+        return "begin the entry with a dash: '- ', or put it in square brackets: [{...}]"
     if is_a == "object" and "string" in wanted:
         return "put the text in quotes if it has a colon"
     return ""
+
+
+def _flow(example: Any) -> str:
+    """An example of a schema in one line of YAML."""
+    if isinstance(example, list):
+        return f"[{', '.join(map(_flow, example))}]"
+    if isinstance(example, dict):
+        return "{" + ", ".join(f"{key}: {_flow(value)}" for key, value in example.items()) + "}"
+    return _written(example) if not re.search(r"[][{}<>|*#:,]", _written(example)) else json.dumps(example)
 
 
 def _type_fix(rule: Rule, value: Any, is_a: str, place: Place) -> Fix | None:
@@ -290,7 +313,7 @@ def _type_fix(rule: Rule, value: Any, is_a: str, place: Place) -> Fix | None:
     if rule.types in (("integer",), ("number",)) and re.fullmatch(r"0|[1-9][0-9]{0,8}", value):
         return Fix(place, "", value)
     takes_texts = rule.items is not None and "string" in rule.items.types
-    if "array" in rule.types and takes_texts and value and not value.startswith(("-", "[")) and "\n" not in value:
+    if "array" in rule.types and takes_texts and value and not re.match(r"[-\[]|.*[,\n]", value):
         return Fix(place, "", f"[{json.dumps(value, ensure_ascii=False)}]")
     return None
 

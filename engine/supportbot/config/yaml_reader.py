@@ -109,6 +109,8 @@ class _Reader:
         self.key: Any = _NO_KEY
         self.root: Any = None
         self.last = Place(file)
+        self.braced: set[int] = set()  # ids of mappings that are `{{ name }}` without quotes
+        self.restarted: set[int] = set()  # ids of mappings in which a second one seems to begin
 
     def read(self) -> Any:
         loader = None
@@ -217,19 +219,23 @@ class _Reader:
             hint = "write the keys out in each place; supportbot has lists and responses for what is shared"
             self.found.append(error("merge-key", place, "merge keys (<<) are not supported", hint))
         elif key in node.keys_at:
-            first = node.keys_at[key]
-            self.found.append(
-                error(
-                    "duplicate-key",
-                    place,
-                    f"'{_short(key)}' is given twice here; it was first given in line {first.line}",
-                    "keep one of the two, or join what they say",
-                    Related(first, f"'{_short(key)}' was first given here"),
-                )
-            )
+            self._twice(node, key, place)
         else:
             node.keys_at[key] = place
             self.key = key
+
+    def _twice(self, node: YamlMap, key: str, place: Place) -> None:
+        if id(node) in self.restarted:  # what follows belongs to the entry that lacks its dash
+            return
+        first = node.keys_at[key]
+        hint = "keep one of the two, or join what they say"
+        inside_list = bool(self.stack) and type(self.stack[-1][0]) is YamlList
+        if inside_list and first.line != place.line and next(iter(node.keys_at)) == key:
+            self.restarted.add(id(node))
+            hint = "begin this line with '- ' if a new entry of the list is meant; otherwise keep one of the two"
+        message = f"'{_short(key)}' is given twice here; it was first given in line {first.line}"
+        also = Related(first, f"'{_short(key)}' was first given here")
+        self.found.append(error("duplicate-key", place, message, hint, also))
 
     def _alias(self, event: Any) -> None:
         place = self._of(event)
@@ -273,6 +279,10 @@ class _Reader:
             end_line, end_column = self.last.end_line, self.last.end_column
         place = Place(self.file, start.line + 1, start.column + 1, end_line, end_column)
         node.place = self.last = place
+        self.restarted.discard(id(node))
+        if id(node) in self.braced:  # the text that was meant, so that nothing else is found missing
+            self.braced.discard(id(node))
+            node = lines_of(self.source)[place.line - 1][place.column - 1 : place.end_column - 1]
         self._attach(node, place)
 
     # --- places ---------------------------------------------------------------------------
@@ -294,6 +304,7 @@ class _Reader:
     def _complex_key(self, node: YamlMap, place: Place) -> Diagnostic:
         outer = node.place
         if (outer.line, outer.column + 1) == (place.line, place.column) and self._has_braces(outer):
+            self.braced.add(id(node))
             return braces(self.source, outer)
         return _key_not_text(place, "a list or a mapping")
 

@@ -8,73 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import yaml
 
 from supportbot.config.yaml_place import lines_of
+from supportbot.config.yaml_stops import Finding, Stop, is_one_text, one_text, quote_hint, quoted
 from supportbot.diagnostics import Diagnostic, Fix, Place, error
 
 _SLOW_PARSER_LIMIT = 200_000  # characters; Python's own parser words its messages better but takes 6 s a megabyte
 _BRACES = "a text that begins with {{ must be in quotes"
-_VALUE = re.compile(
-    r"""^(?P<lead>[ ]*(?:-[ ]+)*)                                             # indentation and dashes
-        (?:(?P<key>'[^']*' | "[^"]*" | [^\s'"\[\]{}#&*!|>%@`,?-][^#]*?):[ ]+)?  # a key
-        (?P<value>\S.*?)(?:\s+\#.*)?$""",
-    re.VERBOSE,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    """Where and why the parser stopped. Lines and columns count from 0."""
-
-    lines: tuple[str, ...]
-    line: int
-    column: int
-    problem: str
-    context: str
-    context_line: int
-    context_column: int
-
-    @property
-    def text(self) -> str:
-        return self.line_at(self.line)
-
-    def line_at(self, number: int) -> str:
-        """A line, or nothing past the last one, where the parser stops when something is not closed."""
-        return self.lines[number] if number < len(self.lines) else ""
-
-    @property
-    def letter(self) -> str:
-        return self.text[self.column : self.column + 1]
-
-    @property
-    def indent(self) -> int:
-        return len(self.text) - len(self.text.lstrip(" "))
-
-    def above(self) -> int | None:
-        """Number of the nearest line above that is neither blank nor a comment."""
-        for number in range(min(self.line, len(self.lines)) - 1, -1, -1):
-            line = self.lines[number].strip()
-            if line and not line.startswith("#"):
-                return number
-        return None
-
-    def value(self) -> tuple[str, int]:
-        """The value that this line begins, and its column."""
-        found = _VALUE.match(self.text)
-        return (found["value"], found.start("value")) if found else ("", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    message: str
-    hint: str
-    line: int
-    start: int
-    end: int
-    mended: str | None = None  # what must stand there, when nothing else can be meant
 
 
 def explain_syntax(source: str, file: str, problem: Exception) -> Diagnostic:
@@ -93,7 +35,7 @@ def explain_syntax(source: str, file: str, problem: Exception) -> Diagnostic:
     return error("yaml-syntax", _place(stop, file, found), found.message, found.hint)
 
 
-def _place(stop: _Stop, file: str, found: _Finding) -> Place:
+def _place(stop: Stop, file: str, found: Finding) -> Place:
     """The place of a finding; the end of the text when the parser stopped behind it."""
     line = min(found.line, len(stop.lines) - 1)
     width = len(stop.lines[line])
@@ -104,15 +46,15 @@ def _place(stop: _Stop, file: str, found: _Finding) -> Place:
 
 def braces(source: str, place: Place) -> Diagnostic:
     """The finding for ``{{ name }}`` without quotes, which YAML takes for a mapping whose key is a mapping."""
-    text = re.sub(r"\s+#.*$", "", lines_of(source)[place.line - 1][place.column - 1 :].rstrip())
+    text = one_text(re.sub(r"\s+#.*$", "", lines_of(source)[place.line - 1][place.column - 1 :].rstrip()))
     where = Place(place.file, place.line, place.column, place.line, place.column + len(text))
-    return error("yaml-syntax", where, _BRACES, _mend(text), fix=Fix(where, "", _quoted(text)))
+    return error("yaml-syntax", where, _BRACES, quote_hint(text), fix=Fix(where, "", quoted(text)))
 
 
-def _stop(source: str, problem: Exception) -> _Stop:
+def _stop(source: str, problem: Exception) -> Stop:
     mark = getattr(problem, "problem_mark", None) or getattr(problem, "context_mark", None)
     context = getattr(problem, "context_mark", None) or mark
-    return _Stop(
+    return Stop(
         lines=lines_of(source),
         line=mark.line if mark else 0,
         column=mark.column if mark else 0,
@@ -135,40 +77,22 @@ def _worded(source: str, problem: str) -> str:
     return problem
 
 
-def _quoted(text: str) -> str:
-    if '"' not in text and "\\" not in text:
-        return f'"{text}"'
-    return "'" + text.replace("'", "''") + "'"
+def _at(stop: Stop, message: str, hint: str, width: int = 1) -> Finding:
+    return Finding(message, hint, stop.line, stop.column, stop.column + width)
 
 
-def _mend(text: str) -> str:
-    """The hint to quote a text, with the text when it is short."""
-    return f"put the text in quotes: {_quoted(text)}" if len(text) <= 80 else "put the text in quotes"
-
-
-def _at(stop: _Stop, message: str, hint: str, width: int = 1) -> _Finding:
-    return _Finding(message, hint, stop.line, stop.column, stop.column + width)
-
-
-def _whole(stop: _Stop, value: str, column: int, message: str) -> _Finding:
-    mended = _quoted(value) if _is_one_text(value) else None
-    return _Finding(message, _mend(value), stop.line, column, column + len(value), mended)
-
-
-def _is_one_text(value: str) -> bool:
-    """Whether quotes around all of it are surely meant: no quotes in it, no bracket or brace that is left open."""
-    if "'" in (value[:1], value[-1:]) or '"' in value:
-        return False
-    return all(value.count(pair[0]) == value.count(pair[1]) for pair in ("()", "[]", "{}"))
+def _whole(stop: Stop, value: str, column: int, message: str) -> Finding:
+    mended = quoted(value) if is_one_text(value) else None
+    return Finding(message, quote_hint(value), stop.line, column, column + len(value), mended)
 
 
 # --- traps, in the order in which they are tried ----------------------------------------------
 
 
-def _tab(stop: _Stop) -> _Finding | None:
+def _tab(stop: Stop) -> Finding | None:
     lead = re.match(r"[ \t]*", stop.text)
     if lead and "\t" in lead[0]:
-        return _Finding(
+        return Finding(
             "this line is indented with a tab",
             "indent with spaces: in YAML a tab does not count as indentation",
             stop.line,
@@ -177,41 +101,41 @@ def _tab(stop: _Stop) -> _Finding | None:
         )
     if stop.letter == "\t":
         message, hint = "a tab stands here where a space is expected", "replace the tab by a space"
-        return _Finding(message, hint, stop.line, stop.column, stop.column + 1, " ")
+        return Finding(message, hint, stop.line, stop.column, stop.column + 1, " ")
     return None
 
 
-def _odd_space(stop: _Stop) -> _Finding | None:
+def _odd_space(stop: Stop) -> Finding | None:
     for number in (stop.line, stop.above()):
         if number is not None and number < len(stop.lines):
             lead = re.match(r"[ ]*[\xa0\u2000-\u200b\u202f\u3000][\s\u200b]*", stop.lines[number])
             if lead:
                 hint = "replace the beginning of the line by ordinary spaces; such spaces come with pasted text"
                 mended = re.sub(r"\S|[^\S ]", " ", lead[0].replace("\u200b", ""))
-                return _Finding("this line is indented with special spaces", hint, number, 0, lead.end(), mended)
+                return Finding("this line is indented with special spaces", hint, number, 0, lead.end(), mended)
     return None
 
 
-def _unclosed_quote(stop: _Stop) -> _Finding | None:
+def _unclosed_quote(stop: Stop) -> Finding | None:
     if "quoted scalar" not in stop.context or not ("end of stream" in stop.problem or "document" in stop.problem):
         return None
     line, column = stop.context_line, stop.context_column
     quote = stop.line_at(line)[column : column + 1]
     hint = f"put a {quote} at the end of the text; an apostrophe inside '...' is written twice: 'it''s'"
-    return _Finding("this quote is never closed", hint, line, column, len(stop.line_at(line)))
+    return Finding("this quote is never closed", hint, line, column, len(stop.line_at(line)))
 
 
-def _escape(stop: _Stop) -> _Finding | None:
+def _escape(stop: Stop) -> Finding | None:
     if "quoted scalar" not in stop.context or not re.search("escape|hexadecimal", stop.problem):
         return None
     back = stop.text.find("\\", stop.column if stop.letter == "\\" else max(0, stop.column - 1))
     start = back if back >= 0 else stop.column
     shown = stop.text[start : start + 2]
     hint = "write the text in single quotes, where a backslash is just a backslash"
-    return _Finding(f"{shown} means nothing between double quotes", hint, stop.line, start, start + 2)
+    return Finding(f"{shown} means nothing between double quotes", hint, stop.line, start, start + 2)
 
 
-def _bad_start(stop: _Stop) -> _Finding | None:
+def _bad_start(stop: Stop) -> Finding | None:
     """A text that begins with a character that means something else to YAML."""
     value, column = stop.value()
     if "{{" in value[:2]:
@@ -232,7 +156,7 @@ def _bad_start(stop: _Stop) -> _Finding | None:
     return None
 
 
-def _inside_brackets(stop: _Stop) -> _Finding | None:
+def _inside_brackets(stop: Stop) -> Finding | None:
     if "flow" not in stop.context:
         return None
     if not stop.text[stop.column :].strip() and stop.context_line == stop.line:
@@ -243,7 +167,7 @@ def _inside_brackets(stop: _Stop) -> _Finding | None:
         closing = "]" if opening == "[" else "}"
         message = f"this {opening} is not closed before the next {stop.letter}"
         line, column = stop.context_line, stop.context_column
-        return _Finding(message, f"put a {closing} where what it holds ends", line, column, column + 1)
+        return Finding(message, f"put a {closing} where what it holds ends", line, column, column + 1)
     if stop.line == stop.context_line and stop.letter in ("[", "{", "]", "}"):
         hint = 'put each text that has brackets in quotes, e.g. ["printer [is] offline", scanner]'
         return _at(stop, f"inside {opening} a text with brackets must be in quotes", hint)
@@ -256,10 +180,10 @@ def _inside_brackets(stop: _Stop) -> _Finding | None:
     hint = f"put a {closing} at the end; texts with brackets, commas or colons inside must be in quotes"
     if re.search(r"\s#", stop.line_at(line)[column:]):
         hint = "' #' begins a comment, so that the rest of the line is not read: put the text with the # in quotes"
-    return _Finding(f"this {opening} is never closed", hint, line, column, column + 1)
+    return Finding(f"this {opening} is never closed", hint, line, column, column + 1)
 
 
-def _unclosed_bracket(stop: _Stop) -> _Finding | None:
+def _unclosed_bracket(stop: Stop) -> Finding | None:
     """The text ends where something should follow an opening bracket."""
     last = stop.above() if not stop.text.strip() else stop.line
     text = stop.line_at(last) if last is not None else ""
@@ -267,15 +191,18 @@ def _unclosed_bracket(stop: _Stop) -> _Finding | None:
     if last is None or column < 0:
         return None
     closing = "]" if text[column] == "[" else "}"
-    return _Finding(f"this {text[column]} is never closed", f"put a {closing} at the end", last, column, column + 1)
+    return Finding(f"this {text[column]} is never closed", f"put a {closing} at the end", last, column, column + 1)
 
 
-def _more_after_value(stop: _Stop) -> _Finding | None:
+def _more_after_value(stop: Stop) -> Finding | None:
     """The value was complete, and the line goes on."""
     if "did not find expected" not in stop.problem and "expected <block end>" not in stop.problem:
         return None
     if stop.column <= stop.indent:
         return None
+    above = _opened_above(stop)
+    if above is not None:
+        return above
     value, column = stop.value()
     if stop.letter and stop.letter in "]}":
         return _at(stop, f"this {stop.letter} closes nothing", "remove it, or put the text in quotes")
@@ -288,7 +215,24 @@ def _more_after_value(stop: _Stop) -> _Finding | None:
     return _after_quote(stop)
 
 
-def _after_quote(stop: _Stop) -> _Finding | None:
+def _opened_above(stop: Stop) -> Finding | None:
+    """The first quote of this line ended a text, so an earlier line has one that was left open."""
+    head = stop.text[: stop.column].rstrip()
+    quote = head[-1:]
+    if quote not in ("'", '"') or head.count(quote) != 1 or stop.value()[0][:1] == quote:
+        return None
+    for number in range(stop.line - 1, max(stop.line - 200, -1), -1):
+        opened = re.search(rf"(?:[:,\[{{-][ ]+|[\[{{])({quote})[^{quote}]*$", stop.lines[number])
+        if opened:
+            hint = f"put a {quote} at its end; only in line {stop.line + 1} the next {quote} closes it"
+            message = "this quote is not closed where its text ends"
+            return Finding(message, hint, number, opened.start(1), len(stop.lines[number]))
+        if quote in stop.lines[number]:
+            break
+    return None
+
+
+def _after_quote(stop: Stop) -> Finding | None:
     head = stop.text[: stop.column].rstrip()
     before = head[-1:]
     if before not in ("'", '"'):
@@ -309,7 +253,7 @@ def _after_quote(stop: _Stop) -> _Finding | None:
     )
 
 
-def _colon(stop: _Stop) -> _Finding | None:
+def _colon(stop: Stop) -> Finding | None:
     """``mapping values are not allowed``: a colon where no key can be."""
     if "mapping values" not in stop.problem:
         return None
@@ -330,13 +274,13 @@ def _colon(stop: _Stop) -> _Finding | None:
     if len(upper) - len(upper.lstrip(" ")) < stop.indent and re.search(r":\s+\S", upper):
         message = f"this line is indented below line {above + 1}, which has a value already"
         hint = "a key has either a text or keys below it; mend the indentation"
-        return _Finding(message, hint, stop.line, 0, stop.indent)
+        return Finding(message, hint, stop.line, 0, stop.indent)
     if not re.search(r":(\s|$)", upper):
         return _no_colon(upper, above)
     return None
 
 
-def _no_key(stop: _Stop) -> _Finding | None:
+def _no_key(stop: Stop) -> Finding | None:
     """``could not find expected ':'``: a line that is no ``key: value``."""
     if "':'" not in stop.problem or stop.context_line >= len(stop.lines):
         return None
@@ -344,28 +288,28 @@ def _no_key(stop: _Stop) -> _Finding | None:
     return _missing_space(text, stop.context_line) or _no_colon(text, stop.context_line)
 
 
-def _missing_space(text: str, number: int) -> _Finding | None:
+def _missing_space(text: str, number: int) -> Finding | None:
     start = len(text) - len(text.lstrip(" "))
     if re.match(r"-[^\s-]", text[start:]):
         hint = f"write it as: - {text[start + 1 :].rstrip()[:60]}"
-        return _Finding("a space is missing after the dash", hint, number, start, start + 1, "- ")
+        return Finding("a space is missing after the dash", hint, number, start, start + 1, "- ")
     colon = re.match(r"[ ]*(?:-[ ]+)*([A-Za-z_][\w-]*):(?=[^\s:/])", text)
     if colon and ": " not in text:
         hint = f"write it as: {colon[1]}: {text[colon.end() :].rstrip()[:60]}"
         message = "a space is missing after the colon"
-        return _Finding(message, hint, number, colon.start(1), colon.end(), f"{colon[1]}: ")
+        return Finding(message, hint, number, colon.start(1), colon.end(), f"{colon[1]}: ")
     return None
 
 
-def _no_colon(text: str, number: int) -> _Finding:
+def _no_colon(text: str, number: int) -> Finding:
     hint = (
         "a line is 'key: value', or '- ' and an entry of a list; a text over several lines begins with | after its key"
     )
     start = len(text) - len(text.lstrip(" "))
-    return _Finding("this line is neither a key with a value nor an entry of a list", hint, number, start, len(text))
+    return Finding("this line is neither a key with a value nor an entry of a list", hint, number, start, len(text))
 
 
-def _indentation(stop: _Stop) -> _Finding | None:
+def _indentation(stop: Stop) -> Finding | None:
     if stop.column > stop.indent or "block" not in stop.context:
         return None
     if "collection" in stop.context and stop.column == stop.context_column:
@@ -377,20 +321,20 @@ def _indentation(stop: _Stop) -> _Finding | None:
     else:
         message = "the indentation of this line fits no line above it"
         hint = "entries and keys that belong together begin in the same column; count the spaces of the lines above"
-    return _Finding(message, hint, stop.line, 0, max(stop.indent, 1))
+    return Finding(message, hint, stop.line, 0, max(stop.indent, 1))
 
 
-def _second_beginning(stop: _Stop) -> _Finding | None:
+def _second_beginning(stop: Stop) -> Finding | None:
     """The file was complete, and goes on."""
     above = stop.above()
     if "document start" not in stop.problem or above is None:
         return None
     message = f"this does not go on with what line {above + 1} ends"
     hint = f"is a # missing before a comment above, a colon in line {above + 1}, or is the indentation not the same?"
-    return _Finding(message, hint, stop.line, stop.column, len(stop.text))
+    return Finding(message, hint, stop.line, stop.column, len(stop.text))
 
 
-_TRAPS: tuple[Callable[[_Stop], _Finding | None], ...] = (
+_TRAPS: tuple[Callable[[Stop], Finding | None], ...] = (
     _tab,
     _odd_space,
     _unclosed_quote,
