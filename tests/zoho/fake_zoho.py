@@ -10,6 +10,7 @@ import contextlib
 import json
 import random
 import re
+import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -289,6 +290,19 @@ class FakeZoho:
         return refuse(404, "URL_NOT_FOUND")
 
 
+async def serve_for_people(port: int) -> None:
+    async with FakeZoho().running(port) as zoho:
+        print("Put these lines into .env of the bot:\n")
+        print("\n".join(f"{name}={value}" for name, value in zoho.environment().items()), flush=True)
+        print("\nWrites:", flush=True)
+        seen = 0
+        while True:
+            await asyncio.sleep(0.2)
+            for write in zoho.ledger[seen:]:
+                print(write.kind, json.dumps(dict(write.body)), flush=True)
+            seen = len(zoho.ledger)
+
+
 THROTTLED = {
     "error_description": "You have made too many requests continuously. Please try again after some time.",
     "error": "Access Denied",
@@ -351,3 +365,8 @@ def call_problems(body: Any, contacts: set[str]) -> list[str]:
     if len(body.get("description", "")) > 65_535:
         wrong.append("/description")
     return wrong
+
+
+if __name__ == "__main__":  # to try a bot by hand: python -m tests.zoho.fake_zoho [PORT]
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(serve_for_people(int(sys.argv[1]) if len(sys.argv) > 1 else 8099))

@@ -54,6 +54,13 @@ class SQLiteOutbox:
     # --- calls -------------------------------------------------------------------------------
 
     async def take(self, owner: str, now: float, until: float, limit: int) -> tuple[QueuedCall, ...]:
+        def look(connection: sqlite3.Connection) -> bool:
+            query = "SELECT 1 FROM calls WHERE state = 'waiting' AND due_at <= ? AND until <= ? LIMIT 1"
+            return connection.execute(query, (now, now)).fetchone() is not None
+
+        if not await self._worker.ask(look, writes=False):  # most looks find nothing and need not lock the file
+            return ()
+
         def work(connection: sqlite3.Connection) -> list[tuple[bytes, int]]:
             query = "SELECT id, body, told FROM calls WHERE state = 'waiting' AND due_at <= ? AND until <= ? "
             rows = connection.execute(query + "ORDER BY due_at LIMIT ?", (now, now, limit)).fetchall()

@@ -177,6 +177,9 @@ class SQLiteStore:
             found = "IN (SELECT session_id, key FROM replies WHERE at < ? LIMIT ?)"
             values = (replies_before.timestamp(), _PURGED)
             gone += connection.execute(f"DELETE FROM replies WHERE (session_id, key) {found}", values).rowcount
+            found = "IN (SELECT id FROM calls WHERE state != 'waiting' AND finished_at < ? LIMIT ?)"
+            gone += connection.execute(f"DELETE FROM calls WHERE id {found}", old).rowcount
+            connection.execute("DELETE FROM shared_answers WHERE at < ?", old[:1])
             return gone, sessions
 
         gone, sessions = await self._worker.ask(work, writes=True)
