@@ -40,7 +40,7 @@ def test_a_ticket_is_said_to_be_open_when_it_is(tmp_path: Path) -> None:
 def test_a_call_is_asked_for_in_utc(tmp_path: Path) -> None:
     async def played() -> None:
         async with FakeZoho().running() as zoho, world(zoho, tmp_path) as the_world:
-            the_world.clock.skip(86_400 * 180)  # in summer London is an hour ahead
+            the_world.clock.skip(86_400 * 182)  # a Monday in May: London is an hour ahead of UTC
             result = await the_world.callback()
             assert "Your call is noted" in result.reply.text
             (call,) = zoho.writes("call")
