@@ -28,6 +28,10 @@ LISTS = [
     ("a: @agent", 'a: "@agent"'),
     ("a: %d", 'a: "%d"'),
     ("a:text", "a: text"),
+    (
+        "a: {variants: [{{ bot.name }} here, {{ visitor.name }}]}",
+        'a: {variants: ["{{ bot.name }} here", "{{ visitor.name }}"]}',
+    ),
     ("a: 12345678901234567890", 'a: "12345678901234567890"'),
     ("a: {text: 5}", 'a: {text: "5"}'),
     ("a: {text: x, suggestions: one}", 'a: {text: x, suggestions: ["one"]}'),

@@ -31,7 +31,11 @@ TRAPS = [
     ("a: 'it's broken'\nb: 2\n", "1:8-17", "quoted text ends", "it''s"),
     ('a: "he said "hi" there"\n', "1:14-24", "quoted text ends", "single quotes"),
     ("a: ['it's', b]\n", "1:9-15", "quoted text ends", "it''s"),
-    ('a: "x\nb: "y"\nc: 2\n', "2:5-6", "began in a line above", "not closed"),
+    ('a: "x\nb: "y"\nc: 2\n', "1:4-6", "not closed where its text ends", 'put a "'),
+    ('a: "x\nb: ["y", z]\nc: 2\n', "1:4-6", "not closed where its text ends", "line 2"),
+    ("- 'x\n- 'y'\n", "1:3-5", "not closed where its text ends", "put a '"),
+    ("a: {b: {{ c }}, d: 1}\n", "1:8-15", "begins with {{", '"{{ c }}"'),
+    ("a: [{{ c }} d, e]\n", "1:5-14", "begins with {{", '"{{ c }} d"'),
     ('a: "x\nb: 2\nc: 3\n', "1:4-6", "never closed", 'put a "'),
     ("a: 'x\nb: 2\n", "1:4-6", "never closed", "put a '"),
     ('a: "\\d+"\n', "1:5-7", "\\d means nothing", "single quotes"),
@@ -83,3 +87,17 @@ def test_other_mistakes_get_the_parsers_words() -> None:
     assert [item.code for item in found] == ["yaml-syntax"]
     assert found[0].message == "this is not YAML: sequence entries are not allowed here"
     assert "in quotes" in found[0].hint
+
+
+def test_an_entry_without_its_dash_is_one_finding() -> None:
+    text = "a:\n  - id: b\n    c: 1\n\n    id: d\n    c: 2\n  - id: e\n    c: 3\n    c: 4\n"
+    found = read_yaml(text, "a.yaml")[1]
+    assert [(item.code, item.place.line) for item in found] == [("duplicate-key", 5), ("duplicate-key", 9)]
+    assert "begin this line with '- '" in found[0].hint
+    assert "keep one of the two" in found[1].hint
+
+
+def test_braces_without_quotes_are_read_as_the_text_that_was_meant() -> None:
+    data, found = read_yaml("a: {{ b }}\nc: {d: {{ e }}, f: {g: 1}}\n", "a.yaml")
+    assert len(found) == 2
+    assert data == {"a": "{{ b }}", "c": {"d": "{{ e }}", "f": {"g": 1}}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,7 @@ from supportbot.errors import UsageError
 
 MOST_ROUNDS = 20  # a mended mistake can uncover others, e.g. those of a file that could not be read before
 _MARK = "\ufeff".encode()
+_ALL = (math.inf, math.inf)
 
 
 @dataclass(slots=True)
@@ -121,13 +123,12 @@ class _Work:
 
 
 def _worse(name: str, before: Sequence[Diagnostic], after: Sequence[Diagnostic]) -> bool:
-    """Whether a file can now be read less far than before."""
-    return _readable(name, after) < _readable(name, before) or (
-        _readable(name, after) == _readable(name, before) < float("inf")
-    )
+    """Whether a file can be read less far than before, or no farther although it ends early."""
+    reached, now = _readable(name, before), _readable(name, after)
+    return now < reached or (now == reached and now != _ALL)
 
 
-def _readable(name: str, findings: Sequence[Diagnostic]) -> float:
-    """The line up to which a file is YAML."""
-    stops = [item.place.line for item in findings if item.place.file == name and item.code == "yaml-syntax"]
-    return min(stops, default=float("inf"))
+def _readable(name: str, findings: Sequence[Diagnostic]) -> tuple[float, float]:
+    """The line and column up to which a file is YAML."""
+    places = [item.place for item in findings if item.place.file == name and item.code == "yaml-syntax"]
+    return min(((place.line, place.column) for place in places), default=_ALL)

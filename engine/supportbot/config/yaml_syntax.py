@@ -159,6 +159,10 @@ def _bad_start(stop: Stop) -> Finding | None:
 def _inside_brackets(stop: Stop) -> Finding | None:
     if "flow" not in stop.context:
         return None
+    opened = list(re.finditer(r"[\[{,:][ ]*(\{\{)", stop.text[: stop.column]))
+    if opened and not re.search("[\"']", stop.text[: opened[-1].start()]):
+        column = opened[-1].start(1)
+        return _whole(stop, one_text(re.sub(r"\s+#.*$", "", stop.text[column:])), column, _BRACES)
     if not stop.text[stop.column :].strip() and stop.context_line == stop.line:
         return _unclosed_bracket(stop)
     opening = stop.line_at(stop.context_line)[stop.context_column : stop.context_column + 1]
@@ -219,7 +223,7 @@ def _opened_above(stop: Stop) -> Finding | None:
     """The first quote of this line ended a text, so an earlier line has one that was left open."""
     head = stop.text[: stop.column].rstrip()
     quote = head[-1:]
-    if quote not in ("'", '"') or head.count(quote) != 1 or stop.value()[0][:1] == quote:
+    if quote not in ("'", '"') or head.count(quote) != 1:
         return None
     for number in range(stop.line - 1, max(stop.line - 200, -1), -1):
         opened = re.search(rf"(?:[:,\[{{-][ ]+|[\[{{])({quote})[^{quote}]*$", stop.lines[number])
