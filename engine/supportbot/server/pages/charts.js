@@ -17,7 +17,7 @@ const drawn = (box, draw) => {
     const now = Math.floor(box.clientWidth);
     if (!now || now === width) return;
     width = now;
-    requestAnimationFrame(() => box.replaceChildren(draw(now))); // not within the observer: the new height would call it again
+    setTimeout(() => box.replaceChildren(draw(now))); // not within the observer: the new height would call it again
   }).observe(box);
 };
 
