@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ log = logging.getLogger("supportbot.reload")
 POLL_SECONDS = 1.0
 _ATTEMPTS = 3  # when files change while they are read
 _SHOWN = 20  # findings
+_SWITCH_SECONDS = 0.0005
 _WATCHED = ("*.yaml", "rules/**/*.yaml", "prompts/**/*")
 
 Trial = Callable[[Path], Awaitable[Tried]]
@@ -142,13 +144,16 @@ class Reloader:
 
 
 def _compile(files: BotFiles) -> tuple[Bot | None, tuple[Diagnostic, ...]]:
-    """Without the garbage collector: its look through a large bot would hold up all threads at once."""
-    was_on = gc.isenabled()
+    """In a thread beside the turns, which must hardly notice: threads take turns quickly meanwhile, and the garbage
+    collector, whose look through a large bot would hold up all of them at once, waits."""
+    collects, interval = gc.isenabled(), sys.getswitchinterval()
     gc.disable()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         compiled = compile_bot(files)
     finally:
-        if was_on:
+        sys.setswitchinterval(interval)
+        if collects:
             gc.enable()
     errors = tuple(item for item in compiled.diagnostics if item.severity == "error")
     return compiled.bot, errors
