@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from supportbot.compiler.context import Context
-from supportbot.compiler.nodes import flag, maps, named, section, text, texts, value_place, whole
+from supportbot.compiler.nodes import flag, key_place, maps, named, section, text, texts, value_place, whole
 from supportbot.compiler.steps import compile_steps
 from supportbot.compiler.templates import COMMON
 from supportbot.config.yaml_nodes import YamlMap
@@ -14,6 +14,17 @@ from supportbot.model.bot import SLOT_TYPES, Form, FormWords, SlotSpec, SlotType
 
 RETRIES = 3
 MAX_CHARS = 500  # longer answers are cut
+CARDS = {
+    "tel": ("phone", "text"),
+    "email": ("email", "text"),
+    "select": ("choice",),
+    "calendar": ("time", "date"),
+    "timeslots": ("time",),
+    "date-timeslots": ("time",),
+    "star-rating": ("rating", "number"),
+    "happiness-rating": ("rating",),
+    "like": ("rating",),
+}
 VISITOR = COMMON["visitor"] or frozenset()
 PREFILLS = frozenset({"message", "slots", *(f"visitor.{key}" for key in VISITOR)})
 
@@ -94,6 +105,7 @@ def _slot(node: YamlMap, form: str, context: Context) -> SlotSpec | None:
         context.refs.error("missing-choices", place, f"the slot '{name}' is a choice, but has no choices", hint)
     if not name or kind is None or ask is None:
         return None
+    _check_keys(node, name, kind, context)
     return SlotSpec(
         name=name,
         type=kind,
@@ -108,6 +120,23 @@ def _slot(node: YamlMap, form: str, context: Context) -> SlotSpec | None:
         refused=_response(node, "refused", context),
         card={"none": ""}.get(card, card) if card else None,
     )
+
+
+def _check_keys(node: YamlMap, name: str, kind: SlotType, context: Context) -> None:
+    """Keys that a slot of this type does nothing with."""
+    moment, card = kind in ("time", "date"), text(node, "card")
+    if flag(node, "in_hours") and not moment:
+        _idle(node, "in_hours", f"the slot '{name}' is a {kind}, which is no moment", "take it away", context)
+    elif text(node, "refused") and not flag(node, "in_hours"):
+        hint = "add in_hours: true, or take it away"
+        _idle(node, "refused", f"the slot '{name}' refuses no moment", hint, context)
+    if card in CARDS and kind not in CARDS[card]:
+        hint = f"a {card} asks for {' or '.join(CARDS[card])}; without `card` the type decides"
+        _idle(node, "card", f"the slot '{name}' is a {kind}, and a {card} does not ask for that", hint, context)
+
+
+def _idle(node: YamlMap, key: str, why: str, hint: str, context: Context) -> None:
+    context.refs.warn("idle-key", key_place(node, key), f"`{key}` does nothing here: {why}", hint)
 
 
 def _type(node: YamlMap) -> SlotType | None:
