@@ -99,3 +99,21 @@ def test_links_inside_the_page_lead_somewhere() -> None:
     linked = re.findall(r"\]\(#([^)]+)\)", TEXT)
     assert linked
     assert set(linked) <= titles
+
+
+def test_the_reference_has_every_path() -> None:
+    page = (PAGE.parent / "reference.md").read_text("utf-8")
+    rows = [
+        line.split(" | ")
+        for line in page.split("\n## HTTP\n")[1].split("\n## ")[0].splitlines()
+        if line.startswith("| `/")
+    ]
+    described = {
+        (path, method)
+        for paths, methods, *_ in rows
+        for path in re.findall(r"`([^`]+)`", paths)
+        for method in methods.split(", ")
+    }
+    files = re.compile(r"/(?:widget|dashboard)/")
+    served = {(route.path, route.method) for route in routes() if not files.match(route.path)}
+    assert {(path, method) for path, method in described if method != "HEAD"} == served
