@@ -90,8 +90,20 @@ def store(tmp_path: Path) -> Path:
     """A store with a dead call and a waiting one."""
     path = tmp_path / "sessions.db"
     calls = (
-        QueuedCall("SB-DEAD", "s1", "create_ticket", {}, {}, 0.0, 0.0, "dead", error="auth", reason="status 403"),
-        QueuedCall("SB-WAITS", "s1", "create_ticket", {"email": "jane@example.com"}, {}, 0.0, 0.0),
+        QueuedCall(
+            "SB-DEAD",
+            "s1",
+            "create_ticket",
+            {},
+            {},
+            ("create_ticket",),
+            0.0,
+            0.0,
+            "dead",
+            error="auth",
+            reason="status 403",
+        ),
+        QueuedCall("SB-WAITS", "s1", "create_ticket", {"email": "jane@example.com"}, {}, ("create_ticket",), 0.0, 0.0),
     )
 
     async def fill() -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tests.zoho.fake_zoho import DEPARTMENT, ORG_ID, FakeZoho
-from tests.zoho.world import World, world
+from tests.zoho.world import QUICK, World, starter, world
+
+from supportbot.adapters.http_actions import HttpActions
+from supportbot.runtime.calls import CallResult
+from supportbot.runtime.outbox import OutboxWorker
 
 
 def test_a_ticket_is_said_to_be_open_when_it_is(tmp_path: Path) -> None:
@@ -159,5 +165,44 @@ def test_an_erased_conversation_takes_its_calls_along(tmp_path: Path) -> None:
             assert len(await the_world.store.outbox.listed(("waiting",), 10)) == 1
             await the_world.conversations.erase("s1")
             assert await the_world.store.outbox.listed(("waiting",), 10) == ()
+
+    asyncio.run(played())
+
+
+def test_a_call_whose_action_was_taken_out_of_the_bot_is_given_up_and_told(tmp_path: Path) -> None:
+    async def played() -> None:
+        async with FakeZoho().running() as zoho:
+            async with world(zoho, tmp_path, wait=0.0, works=False) as the_world:
+                await the_world.ticket()
+            kept = {name: action for name, action in starter().actions.items() if name != "create_contact"}
+            ticket = replace(kept["create_ticket"], before=("find_contact",))
+            changed = replace(starter(), actions={**kept, "create_ticket": ticket})
+            async with world(zoho, tmp_path, bot=changed) as the_world:
+                await the_world.settled()
+                assert "could not be opened" in (await the_world.say("hello")).reply.text
+                assert "no action create_contact any more" in the_world.alerts[0]
+            assert zoho.writes("ticket") == []
+
+    asyncio.run(played())
+
+
+def test_a_bug_in_a_call_counts_as_a_try(tmp_path: Path) -> None:
+    class Broken(HttpActions):
+        async def call(self, *_arguments: Any) -> CallResult:
+            raise RuntimeError("jane@example.com")
+
+    async def played() -> None:
+        async with FakeZoho().running() as zoho, world(zoho, tmp_path, wait=0.0, works=False) as the_world:
+            await the_world.ticket()
+            broken, alerts = Broken(zoho.environment()), list[str]()
+            patience = replace(QUICK, tries=3)
+            outbox = the_world.store.outbox
+            worker = OutboxWorker(lambda: the_world.bot, outbox, broken, the_world.clock, alerts.append, patience)
+            worker.tell = the_world.conversations.tell
+            task = asyncio.create_task(worker.run())
+            await the_world.settled()
+            task.cancel()
+            assert "could not be opened" in (await the_world.say("hello")).reply.text
+            assert alerts[0].endswith("was given up: 3 tries, the last one: RuntimeError")
 
     asyncio.run(played())

@@ -41,7 +41,7 @@ _TITLES: dict[Kind, str] = {
     "reload_failed": "The changed bot is wrong, the old one stays",
     "store_degraded": "The store does not work",
 }
-_AT_ONCE: frozenset[Kind] = frozenset({"reload_failed", "action_given_up"})  # one failure is enough, and one success to recover
+_AT_ONCE: frozenset[Kind] = frozenset({"reload_failed", "action_given_up"})  # one failure is enough, one success mends
 _QUEUE = 50
 _DETAIL_CHARS = 500
 

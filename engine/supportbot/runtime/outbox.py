@@ -20,7 +20,6 @@ from functools import partial
 from supportbot.decision.render import holds, render
 from supportbot.errors import StoreError
 from supportbot.model.bot import Action, Bot
-from supportbot.model.chains import chain_of
 from supportbot.runtime.calls import CallResult, Calls, with_values
 from supportbot.runtime.ports import Clock
 from supportbot.runtime.queued import Outbox, QueuedCall
@@ -170,15 +169,16 @@ class OutboxWorker:
             await self._advance(call)
         except StoreError as failure:  # its lease ends, then it is taken up again
             log.error("call %s: %s", call.id, failure)
-        except Exception:
-            log.exception("call %s stopped", call.id)
+        except Exception as failure:
+            # The class only: texts of exceptions may quote what a visitor wrote.
+            log.error("call %s stopped: %s", call.id, type(failure).__name__)
+            await self._after_a_bug(call.id, type(failure).__name__)
 
     async def _advance(self, call: QueuedCall) -> None:
         bot = self._bot()
-        action = bot.actions.get(call.action)
-        chain = chain_of(action, bot.actions) if action is not None else None
-        if chain is None:
-            await self._give_up(call, "failed", f"this bot has no action {call.action} any more")
+        chain = call.chain  # as it was when it began: a step must mean the same after the bot was changed
+        if gone := [name for name in chain if name not in bot.actions]:
+            await self._give_up(call, "failed", f"this bot has no action {gone[0]} any more")
             return
         while call.step < len(chain):
             part = bot.actions[chain[call.step]]
@@ -187,7 +187,7 @@ class OutboxWorker:
                 return  # somebody else's by now
             call, result = stepped
             if result.verdict != "done":
-                await self._later(call, part, result)
+                await self._later(call, part.connection, result)
                 return
             call = replace(call, step=call.step + 1, values={**call.values, **result.values}, attempts=0, sent_at=0.0)
             if call.step < len(chain) and not await self._keep(call):
@@ -259,7 +259,14 @@ class OutboxWorker:
         reason = "the same call is under way"
         return CallResult("again", error="failed", wait=self._patience.first, reason=reason, counts=False)
 
-    async def _later(self, call: QueuedCall, part: Action, result: CallResult) -> None:
+    async def _after_a_bug(self, call_id: str, reason: str) -> None:
+        """It counts as a try, so that it ends some day; whether a write went out is what the store says."""
+        with suppress(StoreError):
+            call = await self._outbox.find(call_id)
+            if call is not None and call.state == "waiting":
+                await self._later(call, "", CallResult("again", error="failed", reason=reason))
+
+    async def _later(self, call: QueuedCall, connection: str, result: CallResult) -> None:
         if result.verdict == "refused":
             await self._give_up(call, result.error, result.reason)
             return
@@ -269,7 +276,7 @@ class OutboxWorker:
             await self._give_up(call, error, f"{attempts} tries, the last one: {result.reason}")
             return
         if result.error == "rate_limited" and result.wait > _LONG_WAIT and result.counts:
-            self._closed_until[part.connection] = self._now() + result.wait
+            self._closed_until[connection] = self._now() + result.wait
         pause = min(self._patience.first * 2 ** min(attempts, 30), self._patience.most)
         wait = max(result.wait, pause * random.uniform(0.5, 1.0)) if result.counts else result.wait
         await self._outbox.keep(

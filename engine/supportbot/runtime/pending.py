@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from supportbot.decision.conclude import PENDING
 from supportbot.model.bot import Bot
+from supportbot.model.chains import chain_of
 from supportbot.model.decision import CallAction, Decision, Outcome
 from supportbot.model.session import Turn
 from supportbot.runtime.calls import call_scope, new_reference
@@ -48,9 +49,9 @@ class CallDesk:
                 continue
             reference = new_reference()
             scope = call_scope(bot, decision.session, effect.slots, turn.now, reference)
-            call = QueuedCall(
-                reference, turn.session.id, effect.action, dict(effect.slots), scope, created_at=moment, due_at=moment
-            )
+            chain = chain_of(bot.actions[effect.action], bot.actions) or (effect.action,)
+            session_id, slots = turn.session.id, dict(effect.slots)
+            call = QueuedCall(reference, session_id, effect.action, slots, scope, chain, moment, moment)
             calls.append(call)
             outcomes.append(Outcome(effect, ok=False, error=PENDING, text=reference))
         self._worker.expect(call.id for call in calls)

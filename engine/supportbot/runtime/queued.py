@@ -16,9 +16,9 @@ class QueuedCall:
     """Times are seconds since 1970.
 
     ``id``: the reference of the action. ``scope``: what its templates may read, as it was when it was decided.
-    ``step``: which call of the chain comes next, ``values``: what the earlier ones saved. ``sent_at``: when the write
-    of this step was last sent without its outcome being known; 0 when it surely did not happen.
-    ``told``: the conversation knows how it ended.
+    ``chain``: the actions that it needs, itself last; ``step``: which of them comes next, ``values``: what the earlier
+    ones saved. ``sent_at``: when the write of this step was last sent without its outcome being known; 0 when it
+    surely did not happen. ``told``: the conversation knows how it ended.
     """
 
     id: str
@@ -26,6 +26,7 @@ class QueuedCall:
     action: str
     slots: Mapping[str, SlotValue]
     scope: Mapping[str, Any]
+    chain: tuple[str, ...]
     created_at: float
     due_at: float
     state: CallState = "waiting"
