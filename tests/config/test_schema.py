@@ -117,7 +117,7 @@ prompt: categories/printing.md
 examples: {EXAMPLES}
 guides:
   - {{id: a, title: A, match: [b], steps: [c, d], examples: {EXAMPLES}}}
-  - {{id: b, when: {{state: [x], message: {MATCH}, if: "true"}}, do: {STEPS}}}
+  - {{id: b, when: {{state: [x], message: {MATCH}, if: "true"}}, do: {STEPS}, small_talk: true}}
   - {{id: c, when: [{{message: [y]}}], steps: [z]}}
 """,
     "responses": """

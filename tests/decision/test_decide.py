@@ -295,3 +295,26 @@ def test_counters_grow_by_one(talk: Talk, text: str) -> None:
     assert talk.session.history[-1].said == text
     talk.say(text)
     assert (talk.session.version, talk.session.turns) == (2, 2)
+
+
+# --- a message that says "no" and names something else ------------------------------------------
+
+
+def test_no_with_another_problem_goes_to_that_problem(talk: Talk) -> None:
+    talk.say("my printer is offline")
+    decision = talk.say("no, now the paper is stuck")
+    assert decision.handler == "unsolved"
+    assert talk.said == ["jam_1"]
+    assert talk.session.guide == GuideState("paper_jam", 0, True)
+
+
+def test_no_with_the_same_problem_goes_to_the_next_step(talk: Talk) -> None:
+    talk.say("my printer is offline and the paper is fine")
+    assert talk.say("no, still offline my printer").handler == "unsolved"
+    assert talk.said == ["offline_2"]
+
+
+def test_answers_in_one_go_count_for_their_category_unless_they_are_small_talk(bot: Bot) -> None:
+    guide = bot.guides["hello"]
+    assert guide.small_talk
+    assert not guide.steps

@@ -71,7 +71,7 @@ WHY_NOT: list[tuple[str, str, dict[str, Any], str]] = [
         "hello",
         "hello I am writing about something that happened to me",
         {},
-        "small talk must be what the message mostly is",
+        "is small talk: its words must be a quarter of the message",
     ),
     ("callback", "call me", {"form": FormState("callback", "name")}, "form.callback (form) is asked first"),
     ("paper_jam", "printer offline, paper stuck", {}, "printer_offline comes first in the files"),

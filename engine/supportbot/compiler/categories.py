@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from supportbot.compiler.context import Context
-from supportbot.compiler.nodes import maps, text, texts, value_place, whole
+from supportbot.compiler.nodes import flag, maps, text, texts, value_place, whole
 from supportbot.compiler.settings import prompt_text
 from supportbot.compiler.steps import compile_steps
 from supportbot.compiler.triggers import Firing
@@ -73,6 +73,7 @@ def _guide(node: YamlMap, category: str, order: int, context: Context) -> Guide:
     name = text(node, "id")
     context.refs.only_one(node, "match", "when", "guide")
     context.refs.only_one(node, "steps", "do", "guide")
+    context.refs.only_one(node, "steps", "small_talk", "guide")
     if "steps" not in node and "do" not in node:
         hint = "add steps: [response, ...], or do: [{reply: response}]"
         context.refs.error("empty-guide", value_place(node, "id"), f"the guide '{name}' does nothing", hint)
@@ -86,4 +87,5 @@ def _guide(node: YamlMap, category: str, order: int, context: Context) -> Guide:
         examples=compile_examples(node, context),
         place=value_place(node, "id"),
         title=text(node, "title") or name,
+        small_talk=flag(node, "small_talk"),
     )

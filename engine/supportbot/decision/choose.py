@@ -171,18 +171,18 @@ def guide_options(bot: Bot, found: Found, classified: Classified) -> list[Option
 
     def order(option: Option) -> tuple[int, int, int]:
         assert isinstance(option.rule, Guide)
-        small_talk = len(rank) + 1 if option.rule.do else 0
-        return (rank.get(option.rule.category, len(rank)) + small_talk, -option.words, option.rule.order)
+        later = len(rank) + 1 if option.rule.small_talk else 0
+        return (rank.get(option.rule.category, len(rank)) + later, -option.words, option.rule.order)
 
     return sorted(options, key=order)
 
 
 def _is_mostly_small_talk(option: Option, found: Found, classified: Classified) -> bool:
-    """Answers that are not troubleshooting ("hello", "thanks") fit only a message that is mostly that.
+    """Small talk ("hello", "thanks") answers only a message that is mostly that.
 
     Half of its words when it also speaks of a problem, a quarter when it does not.
     """
-    if not isinstance(option.rule, Guide) or option.rule.steps or option.held is None:
+    if not isinstance(option.rule, Guide) or not option.rule.small_talk or option.held is None:
         return True
     share = 2 if classified.has_evidence else 4
     return option.words * share >= len(found.tokens)

@@ -42,7 +42,7 @@ def _category_of(bot: Bot, block: int) -> str | None:
     kind, id_ = bot.index.blocks[block].owner
     if kind == "category":
         return id_
-    if kind == "guide" and bot.guides[id_].steps:  # small talk says nothing about the problem
+    if kind == "guide" and not bot.guides[id_].small_talk:  # that says nothing about the problem
         return bot.guides[id_].category
     return None
 

@@ -16,12 +16,13 @@ from supportbot.decision.choose import (
     refusal,
     unmet,
 )
-from supportbot.decision.classify import Classified, classify
+from supportbot.decision.classify import Classified, classify, evidence
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found, find
-from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, OpenForm, Step
+from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, NextStep, OpenForm, Step
 from supportbot.model.decision import Candidate, Decision, Kind, Trace
 from supportbot.model.session import FormState, Session, Turn
+from supportbot.model.text import tokens
 
 NO_HANDLER = "none"
 
@@ -67,11 +68,32 @@ class _Deciding:
     def _apply(self, option: Option) -> Decision:
         rule = option.rule
         self._remember(option)
+        if NextStep() in rule.do:
+            self._look_for_a_new_subject()
         if isinstance(rule, Guide) and rule.steps:
             self._guide(rule)
         else:
             self.draft.run(rule.do)
         return self._decided(rule.id, kind_of(self.bot, rule))
+
+    def _look_for_a_new_subject(self) -> None:
+        """ "no, it is the VPN": what the message names that the running guide's problem did not."""
+        running = self.draft.session.guide
+        stated = set(tokens(_stated_problem(self.draft.session)))
+        for option in guide_options(self.bot, self.found, self.classified):
+            guide = option.rule
+            if not isinstance(guide, Guide) or not guide.steps or (running and running.guide == guide.id):
+                continue
+            news = {word for span in evidence(self.found, option.hits) for word in span.split()} - stated
+            if news and not unmet(self.draft, option.when, self.classified.category):
+                self.draft.asked_guide = guide.id
+                return
+        if running is not None and self.classified.has_evidence:
+            category = self.bot.guides[running.guide].category
+            named = {word for score in self.classified.scores for span in score.evidence for word in span.split()}
+            self.draft.other_subject = bool(named - stated) and all(
+                score.id != category for score in self.classified.scores
+            )
 
     def _remember(self, option: Option) -> None:
         self.draft.remember({slot: value for hit in option.hits for slot, value in hit.captures})
@@ -193,6 +215,14 @@ class _Deciding:
         tokens = self.found.tokens
         corrections = tuple((tokens[at], word) for at, word in sorted(self.found.corrections.items()))
         return Trace(tokens, corrections, self.classified.scores, tuple(self.considered.candidates), note)
+
+
+def _stated_problem(session: Session) -> str:
+    """The visitor's words that started the running guide."""
+    running = session.guide
+    if running is None:
+        return ""
+    return next((past.said for past in reversed(session.history) if past.handler == running.guide), "")
 
 
 def known_session(bot: Bot, turn: Turn) -> Session:

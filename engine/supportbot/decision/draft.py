@@ -43,6 +43,8 @@ class Draft:
         self.outputs: list[Output] = []
         self.effects: list[Effect] = []
         self.triggers: list[str] = []
+        self.asked_guide = ""  # that a message which says "no" asks for in the same breath
+        self.other_subject = False  # the same, for a subject without such a guide
         self._category = session.category  # before this turn
         self._steps = 0
 
@@ -139,13 +141,18 @@ class Draft:
         self.say(guide.steps[0])
 
     def next_step(self) -> None:
-        """One more answer failed: the guide's next step, else the model, at the end a person."""
+        """One more answer failed: the guide's next step, else the model, at the end a person.
+
+        A message that speaks of something else as well goes there instead.
+        """
         attempts = self.session.attempts + 1
         self.change(attempts=attempts)
         flow, running = self.bot.settings.guides, self.session.guide
         if attempts >= self.bot.settings.limits.attempts:
             self._exhaust()
-        elif running is None:
+        elif self.asked_guide:
+            self.start_guide(self.asked_guide)
+        elif running is None or self.other_subject:
             self.ask_model()
         elif running.done or running.guide not in self.bot.guides:
             self._exhaust()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from supportbot.decision.answers import reading_of
 from supportbot.decision.choose import Rule, refusal
 from supportbot.decision.conclude import conclude
-from supportbot.decision.decide import decide, known_session
+from supportbot.decision.decide import NO_HANDLER, decide, known_session
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found, find
 from supportbot.model.bot import Bot, Guide, When
@@ -119,8 +119,17 @@ def _beaten(decision: Decision, rule: Rule) -> str:
     candidate = next((item for item in decision.trace.candidates if item.id == rule.id and item.rejected), None)
     if candidate is not None:
         return candidate.rejected
-    if isinstance(rule, Guide) and rule.do:
-        return f"{decision.handler} answered; small talk must be what the message mostly is"
+    if isinstance(rule, Guide) and rule.small_talk:
+        return (
+            f"'{rule.id}' is small talk: its words must be a quarter of the message, "
+            "half when the message also speaks of a problem"
+        )
+    return _winner(decision)
+
+
+def _winner(decision: Decision) -> str:
+    if decision.handler == NO_HANDLER:
+        return "no rule answered"
     return f"{decision.handler} ({decision.kind}) is asked first"
 
 

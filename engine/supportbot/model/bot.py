@@ -163,7 +163,7 @@ class Handler:
 
 @dataclass(frozen=True, slots=True)
 class Guide:
-    """A step-by-step answer of one category: either ``steps`` (response ids) or ``do``."""
+    """An answer of one category: either ``steps`` to follow (response ids) or ``do``."""
 
     id: str
     category: str
@@ -174,6 +174,7 @@ class Guide:
     examples: Examples
     place: Place
     title: str = ""
+    small_talk: bool = False  # no problem: answers only messages that are mostly this
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,10 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """``webhook`` may hold ``${NAME}``; empty: nobody is told. ``body``: a tree of templates, None for ``{"text": ...}``."""
+    """``webhook`` may hold ``${NAME}``; empty: nobody is told.
+
+    ``body``: a tree of templates, None for ``{"text": ...}``.
+    """
 
     webhook: str = "${ERROR_ALERT_WEBHOOK:-}"
     threshold: int = 3

@@ -11,13 +11,18 @@ from datetime import UTC, date, datetime
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from jinja2 import StrictUndefined, pass_context
+from jinja2 import StrictUndefined, Undefined, pass_context
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-_JINJA_FILTERS = ("default", "lower", "upper", "title", "trim", "truncate", "replace", "join", "length", "round", "int")
-FILTERS = (*_JINJA_FILTERS, "spoken", "utc", "html")
+_JINJA_FILTERS = ("lower", "upper", "title", "trim", "truncate", "replace", "join", "length", "round", "int")
+FILTERS = (*_JINJA_FILTERS, "default", "spoken", "utc", "html")
 OUTPUT_CHARS = 8_000
+
+
+def or_default(value: object, other: object = "") -> object:
+    """The value, or the other one where it is not known: every slot is in scope, as empty text until it is filled."""
+    return other if isinstance(value, Undefined) or value is None or value == "" else value
 
 
 @pass_context
@@ -92,6 +97,7 @@ def environment() -> ImmutableSandboxedEnvironment:
     )
     sandbox.globals = {}
     sandbox.filters = {name: sandbox.filters[name] for name in _JINJA_FILTERS} | {
+        "default": or_default,
         "spoken": spoken,
         "utc": utc,
         "html": as_html,
