@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
+import jsonschema
 import pytest
-from tests.cli.conftest import Run
+from tests.cli.conftest import SMALL, Run
 
 from supportbot.cli.junit import Case, diagnostics_as_cases, render_junit
 from supportbot.cli.output import render_github, render_json, render_text
 from supportbot.cli.sarif import render_sarif
+from supportbot.cli.summary import write_step_summary
 from supportbot.cli.terminal import Paint
-from supportbot.diagnostics import Diagnostic, Place, Related, error, warning
+from supportbot.diagnostics import Diagnostic, Place, Related, error, info, warning
 
 PLAIN = Paint(False)
 
@@ -107,16 +110,147 @@ def test_github_is_chosen_inside_its_actions(command: Run, broken: Path, tmp_pat
     assert "| handlers.yaml:5:35 | error [unknown-response]" in page.read_text("utf-8")
 
 
+def test_auto_is_text_outside_github(command: Run, broken: Path) -> None:
+    text = command("validate", "--format", "text", cwd=broken, env={"GITHUB_ACTIONS": "true"})
+    auto = command("validate", "--format", "auto", cwd=broken, env={"GITHUB_ACTIONS": ""})
+    assert auto.stdout.splitlines()[:-1] == text.stdout.splitlines()[:-1]
+    actions = command("validate", "--format", "auto", cwd=broken, env={"GITHUB_ACTIONS": "true"})
+    assert actions.stdout.startswith("::error file=")
+
+
+def test_github_counts_notices_among_their_kind(small: Path) -> None:
+    items = [info("idle", Place("handlers.yaml", number), "idle") for number in range(1, 15)]
+    lines = render_github(items, small).splitlines()
+    assert [line.split(" ")[0] for line in lines] == ["::notice"] * 10
+    assert "5 infos more" in lines[-1]
+
+
+def test_the_summary_page_has_all_findings_and_is_appended_to(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = small / "summary.md"
+    page.write_text("before\n", "utf-8")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    write_step_summary([finding(number) for number in range(1, 31)], small)
+    text = page.read_text("utf-8")
+    assert text.startswith("before\n")
+    assert text.count("[unknown-state]") == 30
+    write_step_summary([error("bad", Place("a.yaml"), "a | b\n<c>")], small)
+    assert "| error [bad] a \\| b &lt;c> |" in page.read_text("utf-8")
+
+
+def test_strict_fails_in_every_format(command: Run, small: Path) -> None:
+    (small / "rules" / "response.yaml").write_text("responses: {}\n", "utf-8")
+    for style in ("text", "json", "sarif", "github", "junit"):
+        assert command("validate", "--format", style, cwd=small).returncode == 0
+        assert command("validate", "--format", style, "--strict", cwd=small).returncode == 1
+
+
 def test_sarif(broken: Path) -> None:
     items = [finding(3), finding(4, "warning")]
     document = json.loads(render_sarif(items, broken))
     (run,) = document["runs"]
     assert document["version"] == "2.1.0"
-    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == ["unknown-state"]
+    assert run["columnKind"] == "unicodeCodePoints"
+    (rule,) = run["tool"]["driver"]["rules"]
+    assert rule["id"] == "unknown-state"
+    assert "states.yaml" in rule["help"]["text"]
+    assert rule["help"]["markdown"].count("```") >= 4
+    assert rule["defaultConfiguration"] == {"level": "error"}
     assert [result["level"] for result in run["results"]] == ["error", "warning"]
     location = run["results"][0]["locations"][0]["physicalLocation"]
     assert location["region"] == {"startLine": 3, "startColumn": 2, "endLine": 3, "endColumn": 5}
-    assert location["artifactLocation"]["uri"].endswith("handlers.yaml")
+    assert location["artifactLocation"] == {"uri": "handlers.yaml", "uriBaseId": "%SRCROOT%"}
+
+
+# What section 3 of the SARIF 2.1.0 standard asks of the parts that are written here.
+_SARIF_LOCATION = {
+    "type": "object",
+    "required": ["physicalLocation"],
+    "properties": {
+        "physicalLocation": {
+            "required": ["artifactLocation", "region"],
+            "properties": {
+                "artifactLocation": {
+                    "required": ["uri"],
+                    "properties": {"uri": {"type": "string", "pattern": "^(?![/\\\\])(?![A-Za-z]+:)[!-~]+$"}},
+                },
+                "region": {
+                    "required": ["startLine", "startColumn", "endLine", "endColumn"],
+                    "additionalProperties": {"type": "integer", "minimum": 1},
+                },
+            },
+        }
+    },
+}
+_SARIF_TEXT = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "minLength": 1}}}
+SARIF = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "items": {
+                "required": ["tool", "results"],
+                "properties": {
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "tool": {
+                        "required": ["driver"],
+                        "properties": {
+                            "driver": {
+                                "required": ["name", "rules"],
+                                "properties": {
+                                    "rules": {
+                                        "uniqueItems": True,
+                                        "items": {
+                                            "required": ["id", "help", "shortDescription"],
+                                            "properties": {
+                                                "name": {"pattern": "^[A-Z][A-Za-z0-9]+$"},
+                                                "help": _SARIF_TEXT,
+                                                "shortDescription": _SARIF_TEXT,
+                                                "fullDescription": _SARIF_TEXT,
+                                            },
+                                        },
+                                    }
+                                },
+                            }
+                        },
+                    },
+                    "results": {
+                        "items": {
+                            "required": ["ruleId", "message", "locations"],
+                            "properties": {
+                                "level": {"enum": ["none", "note", "warning", "error"]},
+                                "message": _SARIF_TEXT,
+                                "locations": {"minItems": 1, "items": _SARIF_LOCATION},
+                                "relatedLocations": {"items": {**_SARIF_LOCATION, "required": ["id", "message"]}},
+                            },
+                        }
+                    },
+                },
+            }
+        },
+    },
+}
+
+
+def test_sarif_keeps_to_the_standard(command: Run, tmp_path: Path) -> None:
+    bot = tmp_path / "my bots" / "größe %1"
+    shutil.copytree(SMALL, bot)
+    (tmp_path / ".git").mkdir()
+    handlers = bot / "handlers.yaml"
+    handlers.write_text(handlers.read_text("utf-8").replace("{reply: bye}", "{reply: byé}") + "handlers: []\n", "utf-8")
+    (bot / "rules" / "strange name é.yaml").write_text("a: b\n", "utf-8")
+    done = command("validate", "--format", "sarif", cwd=bot)
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    jsonschema.Draft7Validator(SARIF).validate(document)
+    run = document["runs"][0]
+    ids = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
+    assert all(ids[result["ruleIndex"]] == result["ruleId"] for result in run["results"])
+    uris = {one["physicalLocation"]["artifactLocation"]["uri"] for item in run["results"] for one in item["locations"]}
+    assert "my%20bots/gr%C3%B6%C3%9Fe%20%251/handlers.yaml" in uris
+    assert str(tmp_path) not in done.stdout
+    assert any(result.get("relatedLocations") for result in run["results"])
 
 
 def test_junit() -> None:
