@@ -25,6 +25,8 @@ async def read_body(request: web.Request, limits: ServerLimits) -> bytes:
     if (request.content_length or 0) > limits.body_bytes:
         raise too_large(limits)
     try:
+        if request.content.is_eof():  # it is all there: nothing to wait for
+            return await request.read()
         async with asyncio.timeout(limits.body_seconds):
             return await request.read()
     except TimeoutError:

@@ -163,14 +163,16 @@ class Service:
 
     async def wait(self, task: asyncio.Task[T], deadline: float) -> T:
         """The result of started work. Raises TimeoutError at ``deadline`` (loop time); the work goes on."""
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout_at(deadline):
-                return await asyncio.shield(task)
-        except BaseException:
+            await asyncio.wait((task,), timeout=max(0.0, deadline - loop.time()))  # never cancels what it waits for
+        finally:
             if not task.done():
                 logs.log(logging.WARNING, "turn goes on without its caller")
                 task.add_done_callback(_report)
-            raise
+        if not task.done():
+            raise TimeoutError
+        return task.result()
 
     def observe(self, result: TurnResult) -> None:
         """Note and log a turn."""
