@@ -95,9 +95,20 @@ def test_a_body_that_never_ends_is_cut_off_at_the_deadline(mode: str) -> None:
     assert answer.error == "timeout"
 
 
-def test_a_hanging_model_leaves_time_for_another_attempt() -> None:
+def test_a_slow_model_has_the_whole_deadline_however_many_attempts_there_are(caplog: pytest.LogCaptureFixture) -> None:
+    """It hangs: were the deadline divided, it would be asked again."""
     server = OpenAIServer("hang", "ok")
-    assert ask(server, deadline=6.0, attempts=2).text == "Restart the printer."
+    assert ask(server, deadline=1.0, attempts=3).error == "timeout"
+    assert len(server.asked) == 1
+    lines = [record.getMessage() for record in caplog.records if record.name == "supportbot.model"]
+    assert len(lines) == 1
+    assert "openai/test gave no answer within" in lines[0]
+
+
+def test_a_hanging_model_leaves_time_for_its_fallback() -> None:
+    server = OpenAIServer("hang", "ok")
+    answer = ask(server, deadline=6.0, attempts=2, fallbacks=("openai/second",))
+    assert (answer.text, answer.model) == ("Restart the printer.", "openai/second")
     assert len(server.asked) == 2
 
 

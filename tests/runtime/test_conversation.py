@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.runtime.desk_bot import desk_bot
-from tests.runtime.fakes import FakeActions, FakeClock, FakeModel, conversations, message
+from tests.runtime.fakes import MONDAY, FakeActions, FakeClock, FakeModel, conversations, message
 
 from supportbot.adapters.memory_store import MemoryStore
 from supportbot.adapters.sqlite_store import SQLiteStore
+from supportbot.decision.conclude import start_session
+from supportbot.decision.decide import decide
 from supportbot.errors import StoreError
 from supportbot.model.bot import Bot
-from supportbot.model.session import Session
+from supportbot.model.decision import Decision, Outcome
+from supportbot.model.session import Session, Turn
+from supportbot.runtime.conflicts import Done
 from supportbot.runtime.conversation import TurnResult
-from supportbot.runtime.ports import ActionResult, Conflict, ModelAnswer, Record, StoredReply
+from supportbot.runtime.ports import ActionResult, ChatMessage, ModelAnswer, Record, StoredReply
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +72,9 @@ def test_messages_of_one_session_wait_for_each_other_and_others_do_not(bot: Bot)
         talk = conversations(bot, store)
         turns = [talk.take(message("printer offline", f"s{n % 5}")) for n in range(100)]
         await asyncio.gather(*turns)
-        assert {name: session.turns for name, session in store.sessions_by_id.items()} == {f"s{n}": 20 for n in range(5)}
+        assert {name: session.turns for name, session in store.sessions_by_id.items()} == {
+            f"s{n}": 20 for n in range(5)
+        }
         assert len(talk._locks) == 0, "locks of sessions that nobody uses are forgotten"
 
     asyncio.run(run())
@@ -126,18 +133,72 @@ class Overtaken(MemoryStore):
         await super().commit(session, *rest)  # type: ignore[arg-type]
 
 
-def test_a_turn_without_effects_is_decided_again_on_what_the_other_process_wrote(bot: Bot) -> None:
-    result = asyncio.run(conversations(bot, Overtaken(2)).take(message("printer offline")))
-    assert result.session.slots["by"] == "other"
-    with pytest.raises(Conflict):
-        asyncio.run(conversations(bot, Overtaken(3)).take(message("printer offline")))
+def test_a_turn_is_decided_again_on_what_the_other_process_wrote(bot: Bot) -> None:
+    result = asyncio.run(conversations(bot, Overtaken(10)).take(message("printer offline")))
+    assert (result.session.slots["by"], result.session.version) == ("other", 11)
 
 
-def test_a_turn_with_effects_is_never_run_twice(bot: Bot) -> None:
+def test_a_turn_whose_actions_ran_is_concluded_again_and_they_are_not_run_twice(bot: Bot) -> None:
     actions = FakeActions(ActionResult(True, {"ticket_number": "T-1"}))
-    with pytest.raises(StoreError, match="actions"):
-        asyncio.run(conversations(bot, Overtaken(1), actions=actions).take(message("open a ticket")))
+    result = asyncio.run(conversations(bot, Overtaken(3), actions=actions).take(message("open a ticket")))
+    assert result.reply.text == "Your ticket is T-1."
+    assert (result.session.slots["by"], result.session.slots["ticket_number"]) == ("other", "T-1")
     assert len(actions.scopes) == 1
+
+
+def test_an_action_that_ran_is_told_of_even_if_the_newer_session_would_not_ask_for_it(bot: Bot) -> None:
+    def decided(text: str, **changes: object) -> Decision:
+        session = replace(start_session(bot, "s1", MONDAY), **changes)  # type: ignore[arg-type]
+        return decide(bot, Turn(session, message(text), MONDAY))
+
+    first = decided("open a ticket")
+    outcome = Outcome(first.effects[0], ok=True, values={"ticket_number": "T-1"})
+    done = Done()
+    done.keep(first, (outcome,), ())
+    assert done.fitted(decided("open a ticket", turns=1))[1] == (outcome,)
+    moved, known = done.fitted(decided("printer offline", turns=7, slots={"by": "other"}))
+    assert (moved.handler, moved.effects, known) == (first.handler, first.effects, (outcome,))
+    assert (moved.session.turns, moved.session.slots["by"]) == (7, "other")
+    done.keep(first, (outcome,), (outcome,))
+    assert done.fitted(decided("open a ticket"))[1] == (), "what was only to be queued did not happen"
+
+
+def test_a_slow_answer_of_the_model_survives_another_message_in_another_process(bot: Bot) -> None:
+    class Waits(FakeModel):
+        def __init__(self) -> None:
+            super().__init__(ModelAnswer("Try turning it off.", "m"))
+            self.free = asyncio.Event()
+
+        async def answer(self, messages: Sequence[ChatMessage]) -> ModelAnswer:
+            await self.free.wait()
+            return await super().answer(messages)
+
+    async def run() -> None:
+        store, model = MemoryStore(), Waits()
+        one, other = conversations(bot, store, model=model), conversations(bot, store)
+        slow = asyncio.create_task(one.take(message("what is this")))
+        await asyncio.sleep(0)
+        quick = await other.take(message("my printer is offline"))
+        model.free.set()
+        late = await slow
+        assert quick.reply.text == "Is it switched on?"
+        assert late.reply.text == "Try turning it off."
+        assert [exchange.said for exchange in late.session.history] == ["my printer is offline", "what is this"]
+        assert (late.session.version, len(model.asked)) == (2, 1)
+
+    asyncio.run(run())
+
+
+def test_a_reset_comes_through_while_others_write(bot: Bot) -> None:
+    async def run() -> None:
+        store = Overtaken(0)
+        talk = conversations(bot, store)
+        await talk.take(message("my printer is offline"))
+        store.times = 2
+        assert await talk.reset("s1")
+        assert store.sessions_by_id["s1"].state == "greeting"
+
+    asyncio.run(run())
 
 
 def test_a_closed_conversation_begins_anew_under_its_id(bot: Bot) -> None:

@@ -25,7 +25,8 @@ from supportbot.runtime.ports import ChatMessage, ModelAnswer
 log = logging.getLogger("supportbot.model")
 
 _PAUSE = 0.2  # seconds before the second attempt at a model, doubled for each further one
-_SHARE = 0.6  # of the time left, for an attempt that is not the last: a hanging model must leave some to its fallback
+_SHARE = 0.6  # of the time left, for a model that another one follows: one that hangs must leave some to its fallback
+_TOO_LITTLE = 0.05  # seconds left, in which no answer comes any more
 _CHARS_PER_TOKEN = 6  # generous: an answer longer than this ignored max_tokens
 _KEY_NAMES = {"together_ai": "TOGETHERAI_API_KEY", "google": "GEMINI_API_KEY"}
 
@@ -65,6 +66,7 @@ class LiteLLMModel:
                     return ModelAnswer(error="off")
                 return await self._ask_all(library, prompt)
         except TimeoutError:
+            log.warning("model %s gave no answer within %.1f s", self._names[0], self._settings.deadline)
             return ModelAnswer(error="timeout", model=self._names[0])
 
     async def close(self) -> None:
@@ -89,28 +91,32 @@ class LiteLLMModel:
         return await asyncio.shield(self._loading)
 
     async def _ask_all(self, library: Any, prompt: list[dict[str, str]]) -> ModelAnswer:
-        """The first usable answer; after a failure that may pass the same model is asked again, then the next one."""
+        """The first usable answer. A failure that came fast and may pass is tried again, then comes the next model.
+
+        A model that is only slow needs the time itself: without a fallback it gets all that is left.
+        """
         ends = asyncio.get_running_loop().time() + self._settings.deadline
         answer = ModelAnswer(error="failed")
         hopeless = ""
-        for name, pause, is_last in self._attempts():
+        for name, pause, has_fallback in self._attempts():
             if name == hopeless:
                 continue
             await asyncio.sleep(pause)
             left = ends - asyncio.get_running_loop().time()
-            answer, may_pass = await self._ask(library, name, prompt, left if is_last else left * _SHARE)
+            if left < _TOO_LITTLE:
+                break
+            answer, may_pass = await self._ask(library, name, prompt, left * _SHARE if has_fallback else left)
             if not answer.error:
                 return answer
             hopeless = "" if may_pass else name
         return answer
 
     def _attempts(self) -> Iterator[tuple[str, float, bool]]:
-        """(model, seconds to wait before, whether it is the last), in order."""
-        tries = max(1, self._settings.attempts)
+        """(model, seconds to wait before, whether another model follows), in order."""
         for position, name in enumerate(self._names, start=1):
-            for attempt in range(tries):
+            for attempt in range(max(1, self._settings.attempts)):
                 pause = _PAUSE * 2 ** (attempt - 1) if attempt else 0.0
-                yield name, pause, position == len(self._names) and attempt == tries - 1
+                yield name, pause, position < len(self._names)
 
     async def _ask(
         self, library: Any, name: str, prompt: list[dict[str, str]], seconds: float
@@ -133,13 +139,15 @@ class LiteLLMModel:
             answer = _read(response, name, self._settings.max_tokens * _CHARS_PER_TOKEN)
             answer = replace(answer, cost=self._cost(library, answer))
         except TimeoutError:
-            answer = ModelAnswer(error="timeout", model=name)
+            log.warning("model %s gave no answer within %.1f s", name, seconds)
+            return ModelAnswer(error="timeout", model=name), False
         except Exception as failure:
             status = _status(failure)
             # Never the exception's text: a 401 may quote the key, a 400 the prompt.
             log.warning("model %s failed: %s, status %s", name, type(failure).__name__, status)
-            return ModelAnswer(error=_error(failure, status), model=name), _may_pass(status)
-        return answer, answer.error == "timeout"
+            error = _error(failure, status)
+            return ModelAnswer(error=error, model=name), error != "timeout" and _may_pass(status)
+        return answer, False
 
     def _cost(self, library: Any, answer: ModelAnswer) -> float:
         if self._price is not None:

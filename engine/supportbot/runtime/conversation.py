@@ -16,11 +16,12 @@ from supportbot.model.bot import Bot, Step
 from supportbot.model.decision import CallModel, Conclusion, Decision, Outcome, Reply
 from supportbot.model.session import Message, Session, Turn
 from supportbot.runtime.budget import SpentModel, is_spent
+from supportbot.runtime.conflicts import TRIES, Done, pause, persist
 from supportbot.runtime.delivery import Delivery, deliver, owing, owing_more, paid
 from supportbot.runtime.effects import run_effects
 from supportbot.runtime.locks import SessionLocks
 from supportbot.runtime.opening import Opened, reopen
-from supportbot.runtime.pending import NOTHING_QUEUED, CallDesk, Queued, end_of, with_ends
+from supportbot.runtime.pending import NOTHING_QUEUED, CallDesk, end_of, with_ends
 from supportbot.runtime.ports import Actions, Clock, Conflict, Model, Record, Store, StoredReply
 from supportbot.runtime.queued import CallChanges, QueuedCall
 from supportbot.runtime.records import build_record, idle_result, silence_record, standing_of
@@ -28,8 +29,6 @@ from supportbot.runtime.records import build_record, idle_result, silence_record
 GUESSED = "~"  # begins an id that was made from what a message says, because its channel gave none
 WINDOW = timedelta(hours=76)  # in which a message id is known again: longer than any sender's retries
 GUESS_WINDOW = timedelta(minutes=10)  # the same for guessed ids: later, the same words are said anew
-
-_TRIES = 3  # when another process went on with the same session meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,8 @@ class Conversations:
     ) -> TurnResult:
         """Do steps that no message asked for, e.g. when nobody took a conversation over. Nothing is handed over."""
         bot = self.bot
-        async with self._locks.hold(message.session_id):
+
+        async def once() -> TurnResult:
             now = self.clock.now()
             stored = await self.store.load(message.session_id)
             opened = reopen(bot, stored, message.session_id, message.channel, now)
@@ -148,8 +148,11 @@ class Conversations:
             session = replace(done.session, version=opened.version + 1, undelivered=(), person=False)
             record = silence_record(bot, opened.session, session, now, reply.text, "")
             await self.store.commit(owing(session, reply, delivery), record)
-            session = await deliver(self.store, session, reply, delivery)
             return TurnResult(session, reply, None, (), record, (), bot.revision)
+
+        async with self._locks.hold(message.session_id):
+            result = await persist(once)
+            return replace(result, session=await deliver(self.store, result.session, result.reply, delivery))
 
     async def silence(self, session_id: str, *, close: bool = False) -> TurnResult | None:
         """Let time-outs happen that are due now, and say what they say; None when nothing happens.
@@ -179,13 +182,17 @@ class Conversations:
     async def reset(self, session_id: str) -> bool:
         """Start that conversation again; False when there is none."""
         bot = self.bot
-        async with self._locks.hold(session_id):
+
+        async def once() -> bool:
             session = await self.store.load(session_id)
             if session is None:
                 return False
             fresh = reset(bot, session, self.clock.now())
             await self.store.commit(replace(fresh, version=session.version + 1), None)
             return True
+
+        async with self._locks.hold(session_id):
+            return await persist(once)
 
     async def erase(self, session_id: str) -> bool:
         """Remove everything of that session; False when there was nothing."""
@@ -199,20 +206,20 @@ class Conversations:
         return await self.store.reply(message.session_id, message.id, self.clock.now() - _window(message))
 
     async def _turn(self, asked: _Asked) -> TurnResult:
-        bot = self.bot
-        tries = 1
+        bot, done, tries = self.bot, Done(), 1
         while True:
             try:
-                result = await self._once(bot, asked)
-            except Conflict:
-                if tries == _TRIES or (asked.render is not None and await self._known(asked.message) is not None):
+                result = await self._once(bot, asked, done)
+            except Conflict:  # another process went on with the session meanwhile
+                if tries == TRIES or (asked.render is not None and await self._known(asked.message) is not None):
                     raise
+                await pause(tries)
                 tries += 1
             else:
                 session = await deliver(self.store, result.session, result.reply, asked.delivery)
                 return result if session is result.session else replace(result, session=session)
 
-    async def _once(self, bot: Bot, asked: _Asked) -> TurnResult:
+    async def _once(self, bot: Bot, asked: _Asked, done: Done) -> TurnResult:
         started, now = perf_counter(), self.clock.now()
         stored = await self.store.load(asked.message.session_id)
         loaded = perf_counter()
@@ -224,11 +231,14 @@ class Conversations:
         decided = perf_counter()
         outcomes: tuple[Outcome, ...] = ()
         queued = NOTHING_QUEUED
+        if decision is not None:
+            decision, known = done.fitted(decision)
         if decision is not None and decision.effects:
             model = await self._affordable(bot, turn, decision)
             if self.outbox is not None:
                 queued = self.outbox.queue(bot, turn, decision)
-            outcomes = await run_effects(bot, turn, decision, model, self.actions, queued.outcomes)
+            outcomes = await run_effects(bot, turn, decision, model, self.actions, (*queued.outcomes, *known))
+            done.keep(decision, outcomes, queued.outcomes)
         acted = perf_counter()
         conclusion = welcome(bot, turn) if decision is None else conclude(bot, turn, decision, outcomes)
         count = opened.session.asked + (decision is not None)
@@ -255,14 +265,9 @@ class Conversations:
                 await self.store.commit(kept, record, body, ended, CallChanges(queued.calls))
             else:
                 await self.store.commit(kept, record, body, ended)
-        except BaseException as failure:
+        except BaseException:
             if self.outbox is not None:
                 self.outbox.forget(queued)
-            if not isinstance(failure, Conflict):
-                raise
-            conflict = failure
-            if decision is not None and _ran(decision, queued):  # done once already: the turn must not be tried again
-                raise StoreError(f"session {session.id!r} was changed while its actions ran") from conflict
             raise
         stages.append(("commit", perf_counter() - concluded))
         if self.outbox is None or decision is None or not queued.calls:
@@ -349,11 +354,6 @@ def _asks_for_more(session: Session, message: Message) -> bool:
     """Whether the visitor took the first suggestion of the text that was said instead of an answer."""
     offered = session.offered if session.undelivered else ()
     return bool(offered) and meant(message.text, offered) == offered[0]
-
-
-def _ran(decision: Decision, queued: Queued) -> bool:
-    """Whether something was done that must not be done again; what is only queued was not written either."""
-    return len(decision.effects) > len(queued.calls)
 
 
 def _window(message: Message) -> timedelta:
