@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import get_args
 
 from tests.docs.operations_tables import PAGE, ROOT, families, filled
 
+from supportbot.cli.main import VERBS
+from supportbot.runtime.alerts import Kind
 from supportbot.server.app import routes
 from supportbot.server.logs import CONTEXT
 
@@ -82,6 +86,10 @@ def test_every_log_field_is_described() -> None:
     assert first_cells(section("Logs")) == always | logged_fields()
 
 
+def test_every_alert_of_the_bot_is_in_the_runbook() -> None:
+    assert set(get_args(Kind)) <= first_cells(section("Runbook"))
+
+
 def test_files_and_paths_exist() -> None:
     for name in re.findall(
         r"`((?:deploy|benchmarks|docs|tests|schemas)/[^`* ]+|Dockerfile|railway\.json|Procfile)`", TEXT
@@ -117,3 +125,17 @@ def test_the_reference_has_every_path() -> None:
     files = re.compile(r"/(?:widget|dashboard)/")
     served = {(route.path, route.method) for route in routes() if not files.match(route.path)}
     assert {(path, method) for path, method in described if method != "HEAD"} == served
+
+
+def test_commands_and_their_options_exist() -> None:
+    lines = [
+        quoted or alone for quoted, alone in re.findall(r"`(supportbot [^`]+)`|^(supportbot .+)$", TEXT, re.MULTILINE)
+    ]
+    assert "supportbot serve --get /health" in lines
+    for line in lines:
+        verb, _, rest = line.removeprefix("supportbot ").partition(" ")
+        assert verb in VERBS, verb
+        command = import_module(f"supportbot.cli.{verb.replace('-', '_')}").command
+        known = {name for parameter in command.params for name in parameter.opts}
+        for option in re.findall(r"--[a-z-]+", rest):
+            assert option in known, f"supportbot {verb} has no {option}"
