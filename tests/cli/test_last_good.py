@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import time
 import urllib.error
 import urllib.request
@@ -86,3 +87,25 @@ def test_the_figures_are_printed_from_the_store(command: Run, small: Path) -> No
         assert sign in done.stdout
     assert json.loads(command("stats", "--format", "json", cwd=small).stdout)["stats"]["messages"] == 1
     assert command("stats", "--since", "soon", cwd=small).returncode == 2
+
+
+def test_all_processes_of_a_port_reload(small: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with serving(str(small), "--workers", "2", "--port", str(port)) as served:
+        time.sleep(2)
+        old = get(served, "/")["revision"]
+        responses = small / "rules" / "responses.yaml"
+        responses.write_text(responses.read_text("utf-8") + "# changed\n", "utf-8")
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{served.url}/reload", method="POST"), timeout=30
+        ) as answer:
+            new = json.load(answer)["revision"]
+        assert new != old
+        for _ in range(200):
+            seen = {get(served, "/")["revision"] for _ in range(12)}
+            if seen == {new}:
+                break
+            time.sleep(0.1)
+        assert seen == {new}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -22,7 +23,7 @@ from supportbot.cli.channels import salesiq_push
 from supportbot.cli.last_good import last_good_bot, store_file
 from supportbot.cli.loading import errors_of
 from supportbot.cli.options import BrokenFolder, bot_argument, color_option
-from supportbot.cli.queueing import actions_off, given_up, wire_actions
+from supportbot.cli.queueing import actions_off, given_up, wire_actions, with_off
 from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
 from supportbot.compiler.compile import load_bot
@@ -176,7 +177,7 @@ class Wiring:
 
 def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
     """``keep``: sessions in memory, for the only process that writes the store."""
-    bot = start.bot
+    bot = with_off(start.bot, environment)
     where = store_file(bot.settings.server.get("store"), start.root, environment)
     where.parent.mkdir(parents=True, exist_ok=True)
     store = SQLiteStore(where, keep=keep)
@@ -187,7 +188,7 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
     calls.worker.tell = talks.tell
     metrics, alerts = Metrics(), AlertWebhook(environment)
     alerting = Alerting(alerts, lambda: talks.bot.settings.operations.alerts, lambda: talks.bot.revision, metrics)
-    reloader = Reloader(start.root, talks, metrics, alerting)
+    reloader = Reloader(start.root, talks, metrics, alerting, wired=lambda bot: with_off(bot, environment))
     if start.errors:
         reloader.begin_with(start.errors)
     beside = Beside(metrics, alerting, reloader, guarded.breaker)
@@ -205,6 +206,8 @@ async def _serve(
     spare_collector()
     wiring = wire(start, environment, keep=0 if options.reuse_port else KEPT_SESSIONS)
     logs.count_lines(wiring.beside.metrics.lines)
+    if options.reuse_port and hasattr(signal, "SIGHUP"):  # the parent passes it on to all of its processes
+        wiring.beside.tell_others = lambda: os.kill(os.getppid(), signal.SIGHUP)
     background = [asyncio.create_task(work) for work in _background(wiring, start, reload)]
     try:
         app = create_app(wiring.conversations, options, wiring.push, wiring.beside)

@@ -30,7 +30,9 @@ class _Workers:
 
     def run(self, number: int) -> int:
         for one in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(one, self._pass_on)
+            signal.signal(one, self._end)
+        if hasattr(signal, "SIGHUP"):
+            signal.signal(signal.SIGHUP, self._pass_on)
         for _ in range(number):
             self._start()
         failed = False
@@ -43,7 +45,7 @@ class _Workers:
             say(f"note: a server process ended with code {code}", err=True)
             if time.monotonic() - began < TOO_SOON:
                 failed = True
-                self._pass_on(signal.SIGTERM, None)
+                self._end(signal.SIGTERM, None)
             else:
                 self._start()
         return 1 if failed else 0
@@ -59,6 +61,8 @@ class _Workers:
         try:
             for one in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(one, signal.SIG_DFL)
+            if hasattr(signal, "SIGHUP"):
+                signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server listens to it
             self.work()
             code = 0
         except Exception as problem:
@@ -68,7 +72,10 @@ class _Workers:
             sys.stderr.flush()
             os._exit(code)  # never run the parent's code a second time
 
-    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
+    def _end(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
+        self._pass_on(number, frame)
+
+    def _pass_on(self, number: int, _frame: FrameType | None) -> None:
         for process in self.started:
             os.kill(process, number)

@@ -64,6 +64,7 @@ async def reload(request: web.Request) -> web.Response:
     if service.beside.reloader is None:
         raise Problem(409, "This server cannot reload its bot.")
     reloaded = await service.beside.reloader.reload()
+    service.beside.tell_others()
     body: dict[str, object] = {
         "ok": reloaded.ok,
         "changed": reloaded.changed,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from supportbot.errors import StoreError
@@ -51,6 +52,7 @@ class Beside:
     reloader: Reloader | None = None
     breaker: Breaker | None = None
     pulse: Pulse = field(default_factory=Pulse)
+    tell_others: Callable[[], None] = lambda: None  # processes that serve the same port: they reload as well
 
     def failed(self, kind: Kind, detail: str = "") -> None:
         if self.alerting is not None:
