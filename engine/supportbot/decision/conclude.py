@@ -85,7 +85,7 @@ def conclude(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcom
     reply, session = _reply(bot, draft.session, parts, values, turn.now, None if waits else bot.settings.fallback)
     topic = decision.kind == "llm" or (decision.kind == "guide" and bool(bot.guides[decision.handler].steps))
     session = _finished(bot, session, turn, reply, decision.handler, topic)
-    return Conclusion(session, reply, tuple(draft.triggers), "; ".join(notes))
+    return Conclusion(session, reply, tuple(draft.triggers), "; ".join((*notes, *draft.notes)))
 
 
 def welcome(bot: Bot, turn: Turn) -> Conclusion:

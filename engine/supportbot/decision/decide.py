@@ -22,8 +22,9 @@ from supportbot.decision.matcher import Found, find
 from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, NextStep, OpenForm, Step
 from supportbot.model.decision import Candidate, Decision, Kind, Trace
 from supportbot.model.session import FormState, Session, Turn
-from supportbot.model.text import tokens
+from supportbot.model.text import NEGATIONS, tokens
 
+_GRAMMAR = NEGATIONS | frozenset("a an the and but now still it is are was were do does did has have that this".split())
 NO_HANDLER = "none"
 
 
@@ -69,31 +70,27 @@ class _Deciding:
         rule = option.rule
         self._remember(option)
         if NextStep() in rule.do:
-            self._look_for_a_new_subject()
+            self._look_for_a_new_subject(option)
         if isinstance(rule, Guide) and rule.steps:
             self._guide(rule)
         else:
             self.draft.run(rule.do)
         return self._decided(rule.id, kind_of(self.bot, rule))
 
-    def _look_for_a_new_subject(self) -> None:
-        """ "no, it is the VPN": what the message names that the running guide's problem did not."""
+    def _look_for_a_new_subject(self, refusing: Option) -> None:
+        """ "no, it is the VPN": a guide for words besides the "no" that the conversation did not hold so far."""
         running = self.draft.session.guide
-        stated = set(tokens(_stated_problem(self.draft.session)))
+        known = _words_so_far(self.draft.session)
+        no = {at for hit in refusing.hits for at in range(hit.start, hit.end)}
         for option in guide_options(self.bot, self.found, self.classified):
             guide = option.rule
             if not isinstance(guide, Guide) or not guide.steps or (running and running.guide == guide.id):
                 continue
-            news = {word for span in evidence(self.found, option.hits) for word in span.split()} - stated
+            besides = [hit for hit in option.hits if no.isdisjoint(range(hit.start, hit.end))]
+            news = {word for span in evidence(self.found, besides) for word in span.split()} - known
             if news and not unmet(self.draft, option.when, self.classified.category):
                 self.draft.asked_guide = guide.id
                 return
-        if running is not None and self.classified.has_evidence:
-            category = self.bot.guides[running.guide].category
-            named = {word for score in self.classified.scores for span in score.evidence for word in span.split()}
-            self.draft.other_subject = bool(named - stated) and all(
-                score.id != category for score in self.classified.scores
-            )
 
     def _remember(self, option: Option) -> None:
         self.draft.remember({slot: value for hit in option.hits for slot, value in hit.captures})
@@ -214,15 +211,20 @@ class _Deciding:
     def _trace(self, note: str) -> Trace:
         tokens = self.found.tokens
         corrections = tuple((tokens[at], word) for at, word in sorted(self.found.corrections.items()))
-        return Trace(tokens, corrections, self.classified.scores, tuple(self.considered.candidates), note)
+        notes = "; ".join(filter(None, (note, *self.draft.notes)))
+        return Trace(tokens, corrections, self.classified.scores, tuple(self.considered.candidates), notes)
 
 
-def _stated_problem(session: Session) -> str:
-    """The visitor's words that started the running guide."""
+def _words_so_far(session: Session) -> frozenset[str]:
+    """What was said and answered since the running guide began, with the words that name no subject."""
     running = session.guide
-    if running is None:
-        return ""
-    return next((past.said for past in reversed(session.history) if past.handler == running.guide), "")
+    words: set[str] = set(_GRAMMAR)
+    if running is not None:
+        for past in reversed(session.history):
+            words.update(tokens(past.said), tokens(past.answered))
+            if past.handler == running.guide:
+                break
+    return frozenset(words)
 
 
 def known_session(bot: Bot, turn: Turn) -> Session:

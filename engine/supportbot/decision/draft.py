@@ -43,8 +43,8 @@ class Draft:
         self.outputs: list[Output] = []
         self.effects: list[Effect] = []
         self.triggers: list[str] = []
+        self.notes: list[str] = []  # for the trace
         self.asked_guide = ""  # that a message which says "no" asks for in the same breath
-        self.other_subject = False  # the same, for a subject without such a guide
         self._category = session.category  # before this turn
         self._steps = 0
 
@@ -152,7 +152,7 @@ class Draft:
             self._exhaust()
         elif self.asked_guide:
             self.start_guide(self.asked_guide)
-        elif running is None or self.other_subject:
+        elif running is None:
             self.ask_model()
         elif running.done or running.guide not in self.bot.guides:
             self._exhaust()
@@ -175,6 +175,14 @@ class Draft:
     # --- forms ----------------------------------------------------------------------------
 
     def open_form(self, form_id: str) -> None:
+        """Ask the form's questions; not when what they are for cannot be done, which is then said at once."""
+        steps = self.bot.forms[form_id].done
+        ran = (self.bot.actions[step.action] for step in steps if isinstance(step, RunAction))
+        off = next((action for action in ran if action.id in self.bot.off), None)
+        if off is not None:
+            self.notes.append(f"the form {form_id} is not opened: the action {off.id} is off")
+            self.run(off.when_off or off.on_failure)
+            return
         asker = Asker(self.bot, self.session, self.now)
         known = prefill(asker, self.message, self.bot.forms[form_id])
         self.change(form=FormState(form_id, None, known, 0, asker.refused))
