@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -272,6 +273,51 @@ def test_many_conversations_with_a_slow_model(pushes: bool) -> None:
         heard[request_id] += 1
     assert set(heard.values()) == {1}
     assert len(heard) == len(model.asked) == CONVERSATIONS
+
+
+class Flaky(MemoryStore):
+    """Fails, hangs for longer than anybody waits, or works; always the same way for a seed."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.chance = random.Random(seed)
+
+    async def _trouble(self) -> None:
+        what = self.chance.random()
+        if what < 0.2:
+            raise StoreError("disk gone")
+        if what < 0.3:
+            await asyncio.sleep(0.7)
+
+    async def load(self, session_id: str) -> Session | None:
+        await self._trouble()
+        return await super().load(session_id)
+
+    async def commit(self, *arguments: Any, **more: Any) -> None:
+        await self._trouble()
+        await super().commit(*arguments, **more)
+
+
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("pushes", [None, True, False])
+def test_whatever_fails_there_is_a_valid_answer(seed: int, pushes: bool | None) -> None:
+    texts = ("printer offline", "call me", QUESTION, "talk to a person", "goodbye")
+    answers: list[dict[str, Any]] = []
+
+    async def one(world: World, number: int) -> None:
+        for text in texts:
+            answers.append(await world.post(message(text, f"c{number}", f"{text[:4].strip()}-{number}")))
+            assert_valid(answers[-1])
+
+    async def test(world: World) -> None:
+        await asyncio.gather(*(one(world, number) for number in range(20)))
+        await settled(world)
+
+    model = FakeModel(ModelAnswer("Blue."), RuntimeError("no model"), 0.7, ModelAnswer(error="timeout"))
+    push = None if pushes is None else FakePush(pushes)
+    run(test, SHORT, model, Flaky(seed), push)
+    assert len(answers) == 100
+    assert len({answer["action"] for answer in answers}) > 1
 
 
 # --- the adapter --------------------------------------------------------------------------------
