@@ -17,7 +17,10 @@ from supportbot.model.session import FormState, Message, Turn
 from supportbot.model.text import tokens
 from supportbot.proofs.texts import Texts
 
-MOST_DECISIONS = 8_000  # for all proofs of a bot together; what is not decided by then is not reported
+# What all proofs of a bot may cost together, counted in decisions about short messages that bring one rule up.
+# What is not decided by then is not reported.
+MOST_DECISIONS = 24_000
+WORDS = 8  # so many words cost as much as a rule
 SAID = datetime(2026, 11, 23, 10, tzinfo=UTC)
 
 
@@ -53,6 +56,7 @@ class Ground:
         known = self._found.get(text)
         if known is None:
             known = self._found[text] = find(self.bot.index, text, self.reading)
+            self.left -= len(known.tokens) // WORDS
         return known
 
     def patterns(self, block: int) -> list[Pattern]:
@@ -62,7 +66,8 @@ class Ground:
         self, text: str, state: str, moment: datetime, category: str = "", form: FormState | None = None
     ) -> Decision:
         """What the bot answers to a text in a fresh conversation that is in this state."""
-        self.left -= 1
+        found = self.found(text)
+        self.left -= 1 + len(found.held) + len(found.tokens) // WORDS
         session = replace(start_session(self.bot, "witness", moment), state=state, form=form)
         if category:
             session = replace(session, category=category)

@@ -182,7 +182,7 @@ class Phrases:
     def _tied(self, block: Block, pattern: Pattern) -> Iterator[Diagnostic]:
         """Two handlers of equal priority that a text brings up with equally many words: only the order decides."""
         handler = self.bot.handler_by_id[block.owner[1]]
-        if handler.id in self.alone:
+        if handler.id in self.alone or self.ground.left <= 0:
             return
         for text in self.ground.texts.of(pattern.id):
             found = self.ground.found(text)

@@ -267,7 +267,7 @@ class Shadows:
         """The witness with fewer unknown words in it, as long as the same rule answers it."""
         once = re.sub(rf"\b{FRESH}( {FRESH})+\b", FRESH, witness.text)
         without = " ".join(word for word in once.split() if word != FRESH)
-        for text in (without, once):
+        for text in (without, once) if self.ground.left > 0 else ():
             if text and self._answers(replace(witness, text=text)):
                 return replace(witness, text=text)
         return witness
