@@ -455,6 +455,7 @@ class Bot:
     actions: Mapping[str, Action]
     slots: frozenset[str]
     index: Index
+    off: frozenset[str] = frozenset()  # actions that cannot run where the bot is served, because nothing is connected
     # Derived, so that a decision never searches: by id, and the rules that fit any message.
     handler_by_id: Mapping[str, Handler] = field(init=False)
     open_handlers: tuple[tuple[Handler, When], ...] = field(init=False)  # not the one that asks the model
