@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from supportbot.adapters.clock import SteadyClock
 from supportbot.adapters.http_actions import HttpActions
@@ -53,14 +53,22 @@ def action_wait(bot: Bot) -> float:
     return WAIT if length is None else length
 
 
+def with_off(bot: Bot, environment: Mapping[str, str]) -> Bot:
+    """The bot with the actions marked that cannot run here: their forms ask nothing in vain."""
+    return replace(bot, off=frozenset(one.id for one in bot.actions.values() if missing_of(bot, one, environment)))
+
+
 def actions_off(bot: Bot, environment: Mapping[str, str]) -> list[str]:
-    """What is switched off because the environment does not name it. Names only, never values."""
+    """What is switched off because the environment does not name it, a line a connection. Names, never values."""
     lines = []
     for connection in bot.connections.values():
-        if missing := missing_of_connection(connection, environment):
+        own = missing_of_connection(connection, environment)
+        actions = [action for action in bot.actions.values() if action.connection == connection.id]
+        more = [name for action in actions for name in missing_of(bot, action, environment)]
+        missing = dict.fromkeys((*own, *more))
+        if own:
             lines.append(f"the connection '{connection.id}' is off: set {', '.join(missing)}")
-    for action in bot.actions.values():
-        own = missing_of(bot, action, environment)
-        if set(own) - set(missing_of_connection(bot.connections[action.connection], environment)):
-            lines.append(f"the action '{action.id}' is off: set {', '.join(own)}")
+        elif missing:
+            off = [f"'{action.id}'" for action in actions if missing_of(bot, action, environment)]
+            lines.append(f"of the connection '{connection.id}', {', '.join(off)} are off: set {', '.join(missing)}")
     return lines

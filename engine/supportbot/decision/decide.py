@@ -9,6 +9,7 @@ from supportbot.decision.answers import reading_of
 from supportbot.decision.choose import (
     Considered,
     Option,
+    Rule,
     fallback_options,
     guide_options,
     handler_options,
@@ -19,12 +20,15 @@ from supportbot.decision.choose import (
 from supportbot.decision.classify import Classified, classify, evidence
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found, find
-from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, NextStep, OpenForm, Step
+from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, NextStep, OpenForm, SayResponse, StartGuide, Step
 from supportbot.model.decision import Candidate, Decision, Kind, Trace
 from supportbot.model.session import FormState, Session, Turn
 from supportbot.model.text import NEGATIONS, tokens
 
-_GRAMMAR = NEGATIONS | frozenset("a an the and but now still it is are was were do does did has have that this".split())
+_GRAMMAR = NEGATIONS.union(
+    ("a", "an", "the", "and", "but", "now", "still", "it", "that", "this"),
+    ("is", "are", "was", "were", "do", "does", "did", "has", "have"),
+)
 NO_HANDLER = "none"
 
 
@@ -43,6 +47,7 @@ class _Deciding:
         message = turn.message if self.text == turn.message.text else replace(turn.message, text=self.text)
         self.draft = Draft(bot, known_session(bot, turn), message, turn.now)
         self.found: Found = find(bot.index, self.text, reading_of(bot, turn.now))
+        self.draft.held = self.found.held
         self.classified: Classified = classify(bot, self.found, self.draft.session.category)
         self.draft.change(category=self.classified.category)
         self.considered = Considered(bot, self.found)
@@ -170,8 +175,10 @@ class _Deciding:
             self.considered.add(other, "" if other is option else f"{option.rule.id} is asked first")
         rule = option.rule
         self._remember(option)
-        if isinstance(rule, Guide) and rule.steps:
-            self.draft.say(rule.steps[0])
+        told = self._told(rule)
+        if told:
+            for response in told:
+                self.draft.say(response)
         else:
             state = self.draft.session.state
             self.draft.run(rule.do)
@@ -181,6 +188,20 @@ class _Deciding:
                 return self._decided(rule.id, kind_of(self.bot, rule))
         forms.go_on(self.draft, form)
         return self._decided(rule.id, kind_of(self.bot, rule), "answered in between; the form goes on")
+
+    def _told(self, rule: Rule) -> list[str]:
+        """What a rule that only tells something says, without the flow of a guide; empty for other rules."""
+        if isinstance(rule, Guide) and rule.steps:
+            return [rule.steps[0]]
+        said: list[str] = []
+        for step in rule.do:
+            if isinstance(step, SayResponse):
+                said.append(step.response)
+            elif isinstance(step, StartGuide) and self.bot.guides[step.guide].steps:
+                said.append(self.bot.guides[step.guide].steps[0])
+            else:
+                return []
+        return said
 
     @staticmethod
     def _moves_on(steps: tuple[Step, ...]) -> bool:

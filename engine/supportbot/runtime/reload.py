@@ -56,13 +56,16 @@ class Reloader:
         metrics: Metrics,
         alerting: Alerting | None = None,
         trial: Trial = try_aside,
+        wired: Callable[[Bot], Bot] = lambda bot: bot,
     ) -> None:
+        """``wired``: the bot as it is where it is served, with what is not connected marked as off."""
         self.root = root
         self.last: Reloaded | None = None
         self._conversations = conversations
         self._metrics = metrics
         self._alerting = alerting
         self._trial = trial
+        self._wired = wired
         self._lock = asyncio.Lock()
 
     async def reload(self) -> Reloaded:
@@ -77,7 +80,7 @@ class Reloader:
             bot, findings = await asyncio.to_thread(_compile, files)
             if bot is None:
                 return self._refused(findings)
-            self._conversations.bot = bot
+            self._conversations.bot = self._wired(bot)
             await self.keep(files)
             return self._taken(Reloaded(True, True, bot.revision))
 
