@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
 from supportbot.decision.conclude import PENDING
 from supportbot.model.bot import Bot
@@ -19,6 +20,7 @@ GREETING = "greeting"  # handler and kind of a record that a greeting wrote
 SILENCE = "timeout"  # of one that a silence wrote
 _MAX_CHARS = 4_000
 _CHARS_PER_TOKEN = 4
+_QUARTER = 900  # seconds
 _BOTS = 8
 _KNOWLEDGE: dict[str, int] = {}  # tokens, by revision
 
@@ -121,7 +123,13 @@ def silence_record(bot: Bot, before: Session, after: Session, now: datetime, rep
 
 def day_of(bot: Bot, now: datetime) -> str:
     """The date where the bot works."""
-    return now.astimezone(bot.settings.hours.zone).date().isoformat()
+    return _day(bot.settings.hours.zone, int(now.timestamp()) // _QUARTER)
+
+
+@lru_cache(maxsize=64)
+def _day(zone: ZoneInfo, quarter: int) -> str:
+    """Midnight and every change of the clocks fall on a quarter of an hour, so a date holds for all of one."""
+    return datetime.fromtimestamp(quarter * _QUARTER, zone).date().isoformat()
 
 
 def conversation_of(session: Session) -> str:
