@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.zoho.fake_zoho import AFTER, BEFORE, LATE, FakeZoho
-from tests.zoho.world import starter, world
+from tests.zoho.world import QUICK, starter, world
 
 from supportbot.runtime.queued import QueuedCall
 
@@ -182,5 +182,17 @@ def test_a_list_that_is_cut_off_proves_nothing(tmp_path: Path) -> None:
             assert plan.seen == 1
 
     asyncio.run(played())
+
+    asyncio.run(played())
+
+
+def test_a_call_that_outlives_its_lease_is_not_started_twice(tmp_path: Path) -> None:
+    async def played() -> None:
+        plan = Once("slow_after")
+        patience, bot = replace(QUICK, lease=0.1), starter(timeout=5.0)
+        zoho = FakeZoho(plan=plan, slow=1.0)
+        async with zoho.running(), world(zoho, tmp_path, wait=4, patience=patience, bot=bot) as the_world:
+            assert OPEN in (await the_world.ticket()).reply.text
+            assert (plan.seen, len(zoho.writes("ticket"))) == (1, 1)
 
     asyncio.run(played())

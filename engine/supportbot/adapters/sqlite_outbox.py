@@ -78,6 +78,11 @@ class SQLiteOutbox:
 
         return await self._worker.ask(work, writes=True)
 
+    async def extend(self, owner: str, ids: Sequence[str], until: float) -> None:
+        marks = ", ".join("?" for _ in ids)
+        query = f"UPDATE calls SET until = ? WHERE owner = ? AND state = 'waiting' AND until > 0 AND id IN ({marks})"
+        await self._change(query, (until, owner, *ids))
+
     async def untold(self, before: float, limit: int) -> tuple[QueuedCall, ...]:
         query = "SELECT body, told FROM calls WHERE told = 0 AND state != 'waiting' AND finished_at <= ? LIMIT ?"
         return await self._calls(query, (before, limit))

@@ -75,6 +75,7 @@ class OutboxWorker:
         self._wake = asyncio.Event()
         self._working: dict[str, asyncio.Task[None]] = {}
         self._waiters: dict[str, asyncio.Future[QueuedCall]] = {}
+        self._beaten = 0.0
         self._closed_until: dict[str, float] = {}  # connections whose quota is used up
 
     def missing(self, bot: Bot, action: Action) -> tuple[str, ...]:
@@ -126,9 +127,12 @@ class OutboxWorker:
     async def once(self) -> None:
         """Start what is due, and tell of what ended unnoticed."""
         room = self._patience.parallel - len(self._working)
+        await self._beat()
         if room > 0:
             now = self._now()
             for call in await self._outbox.take(self.owner, now, now + self._patience.lease, room):
+                if call.id in self._working:  # its lease ran out because this process was held up
+                    continue
                 task = asyncio.create_task(self._work(call))
                 self._working[call.id] = task
                 task.add_done_callback(partial(self._ended, call.id))
@@ -144,6 +148,13 @@ class OutboxWorker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _beat(self) -> None:
+        """Calls in work stay this process's, however long they wait for room, tokens or the network."""
+        now = self._now()
+        if self._working and now - self._beaten > self._patience.lease / 4:
+            self._beaten = now
+            await self._outbox.extend(self.owner, list(self._working), now + self._patience.lease)
 
     async def idle(self) -> None:
         """Wait until nothing is in work."""

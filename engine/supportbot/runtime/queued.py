@@ -62,6 +62,10 @@ class Outbox(Protocol):
         """Store how a call stands; false when it is not the owner's any more. ``until`` 0 gives it back."""
         ...
 
+    async def extend(self, owner: str, ids: Sequence[str], until: float) -> None:
+        """Go on owning these."""
+        ...
+
     async def untold(self, before: float, limit: int) -> Sequence[QueuedCall]:
         """Calls that ended before then and that their conversation does not know of."""
         ...
