@@ -328,3 +328,24 @@ def test_the_trace_says_what_the_form_did(talk: Talk) -> None:
         ("form.callback", "form", True, ""),
         ("printer_offline", "guide", False, "the open form takes the message"),
     ]
+
+
+# --- second thoughts while the form is still being filled ---------------------------------------
+
+
+def test_the_answer_before_can_be_taken_back(talk: Talk) -> None:
+    talk.say("call me back")
+    talk.say("Bob")
+    talk.say("actually it's Rob")
+    assert talk.said == ["ask_phone"]
+    talk.say("020 7123 4567")
+    talk.say("my name is Janet")
+    assert talk.said == ["ask_time"]
+    talk.say("tomorrow at 3pm")
+    assert talk.session.slots["name"] == "Janet"
+
+
+def test_an_optional_choice_is_heard_in_the_opening_message(talk: Talk) -> None:
+    talk.say("call me back, it is urgent")
+    assert talk.session.form is not None
+    assert talk.session.form.values["urgency"] == "high"

@@ -25,6 +25,8 @@ _INTRODUCTIONS = (
     ("it", "is"),
     ("call", "me"),
 )
+_CUES = (("actually", "no"), ("actually",), ("sorry", "i", "meant"), ("no", "i", "meant"), ("i", "meant"), ("sorry",))
+_TAKEN_BACK = tuple((*cue, *rest) for rest in (("it", "is"), ("i", "am"), ()) for cue in _CUES)
 _TYPED = ("email", "phone", "time", "date")
 _NO_VALUE = frozenset(("wrong", "incorrect", "not", "different", "misspelled", "misspelt", "spelled"))
 SHORT_ANSWER = 6  # words: in so few of them a bare "4" is a time
@@ -93,19 +95,26 @@ class Asker:
         return tuple(dict.fromkeys(region for region in (country, self.bot.settings.region) if len(region) == 2))
 
 
-def prefill(asker: Asker, message: Message, form: Form) -> dict[str, SlotValue]:
-    """What is known before the first question: earlier slots, the visitor's profile, the opening message."""
+def prefill(asker: Asker, message: Message, form: Form, held: Mapping[int, object]) -> dict[str, SlotValue]:
+    """What is known before the first question: earlier slots, the visitor's profile, the opening message.
+
+    An optional choice is never asked for, so what the opening message says of it always counts.
+    """
     values: dict[str, SlotValue] = {}
     for spec in form.slots:
-        for source in spec.prefill:
-            value = _from_source(spec, source, asker.session, message, asker)
+        listens = spec.optional and spec.type == "choice" and "message" not in spec.prefill
+        for source in (*spec.prefill, "message") if listens else spec.prefill:
+            value = _from_source(spec, source, message, held, asker)
             if value is not None and value != "":
                 values[spec.name] = value
                 break
     return values
 
 
-def _from_source(spec: SlotSpec, source: str, session: Session, message: Message, asker: Asker) -> SlotValue | None:
+def _from_source(
+    spec: SlotSpec, source: str, message: Message, held: Mapping[int, object], asker: Asker
+) -> SlotValue | None:
+    session = asker.session
     if source.startswith("visitor."):
         key = source.removeprefix("visitor.")
         text = message.visitor.get(key) or session.visitor.get(key) or ""
@@ -114,6 +123,8 @@ def _from_source(spec: SlotSpec, source: str, session: Session, message: Message
         return session.slots.get(spec.name)
     if spec.type == "text":
         return _problem(session, spec)
+    if spec.type == "choice":
+        return next((value for value, block in spec.choices if block in held), None)
     return typed_value(spec, message.text, asker, asked=False)
 
 
@@ -193,6 +204,17 @@ def read_corrections(
     return changed
 
 
+def corrected_answer(before: SlotSpec, text: str, held: Mapping[int, object]) -> SlotValue | None:
+    """The answer to the question before, when a message takes it back: "actually it's Rob", "sorry, a repair"."""
+    rest = _without_introduction(text, _TAKEN_BACK)
+    if rest == text or not rest.strip():
+        return None
+    if before.type == "choice":
+        return next((value for value, block in before.choices if block in held), None)
+    short = before.type == "text" and before.max_chars <= SHORT_TEXT and len(rest.split()) <= SHORT_ANSWER
+    return rest.strip(" .,;!")[: before.max_chars] if short else None
+
+
 def _short(text: str) -> bool:
     return len(text.split()) <= SHORT_ANSWER
 
@@ -231,11 +253,11 @@ def _without_values(text: str, reading: Reading) -> str:
     return " ".join(kept).strip(" ,;") if kept else ""
 
 
-def _without_introduction(text: str) -> str:
+def _without_introduction(text: str, introductions: Sequence[tuple[str, ...]] = _INTRODUCTIONS) -> str:
     words = text.split()
     plain = [word.strip(".,;:!?").lower().replace("'", "") for word in words]
     opened = [token for word in plain for token in tokens(word)]
-    for introduction in _INTRODUCTIONS:
+    for introduction in introductions:
         if tuple(opened[: len(introduction)]) == introduction and len(opened) > len(introduction):
             # "I'm Jane" has fewer words than tokens: count words until the introduction is used up.
             used, at = 0, 0

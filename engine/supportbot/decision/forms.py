@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from supportbot.decision.answers import Asker, named_slot, read_answer, read_corrections, read_extras
+from supportbot.decision.answers import Asker, corrected_answer, named_slot, read_answer, read_corrections, read_extras
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found
 from supportbot.model.bot import Form, FormWords, SlotSpec
@@ -93,6 +93,8 @@ def _answering(
     values |= read_extras(form, known, text, found.held, asker)
     if spec.type != "text":
         values |= _mended(form, spec, state, text, found, asker)
+    if not values:
+        values = _taken_back(form, spec, state, text, found)
     state = replace(state, refused="" if value is not None else asker.refused or state.refused)
     if values:
         return _store(
@@ -117,8 +119,15 @@ def _mended(
 
 
 def _contact(form: Form, name: str) -> bool:
-    """Only what cannot be taken for something else: a time may belong to the story."""
-    return any(spec.name == name and spec.type in ("phone", "email") for spec in form.slots)
+    """Only what cannot be taken for something else: a time may belong to the story. A text must name its slot."""
+    return any(spec.name == name and spec.type in ("phone", "email", "text") for spec in form.slots)
+
+
+def _taken_back(form: Form, spec: SlotSpec, state: FormState, text: str, found: Found) -> dict[str, SlotValue]:
+    """The answer to the question before, said anew: "actually it's Rob"."""
+    answered = [slot for slot in form.slots[: form.slots.index(spec)] if slot.name in state.values]
+    value = corrected_answer(answered[-1], text, found.held) if answered else None
+    return {answered[-1].name: value} if value is not None else {}
 
 
 def is_question(found: Found) -> bool:
