@@ -1,7 +1,8 @@
 """Bots with mistakes and what is said about them, word for word; and bots without any, about which nothing is said.
 
 A folder of tests/bots/err holds the files in which that bot differs from tests/bots/ok/desk, what to do to it
-(``setup.sh``, if anything), and ``expected.txt``: every finding, with its hint and related places.
+(``setup.sh``, if anything), and ``expected.txt``: every finding, with its hint and related places. After a message was
+reworded: ``python -m tests.bots.write_expected``.
 """
 
 from __future__ import annotations
