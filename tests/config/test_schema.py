@@ -534,3 +534,23 @@ def test_a_huge_wrong_value_makes_a_short_message() -> None:
 def test_no_schema_library_is_needed() -> None:
     package = Path(resources.PACKAGE)
     assert not [path for path in package.rglob("*.py") if "import jsonschema" in path.read_text("utf-8")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "hint"),
+    [
+        ("handlers", "handlers:\n  - {id: a, do: {reply: b}}\n", "[{...}]"),
+        ("handlers", "handlers:\n  - {id: a, do: [b]}\n", "for example {reply: b}"),
+        ("handlers", "handlers:\n  - {id: a}\n", "do: [{trigger: offer_person}, {reply: offer_person}]"),
+        ("handlers", "handlers:\n  - {id: a, priority: 9.5, do: [{close: true}]}\n", "for example 10"),
+        ("handlers", "handlers:\n  - {id: a, when: {message: [{error: 12}]}, do: [{close: true}]}\n", '"error: 12"'),
+        ("states", "initial: a\nstates: [a]\ntransitions: []\n", "write {id: a}"),
+        ("responses", "responses:\n  a: {text: [b, c]}\n", "variants: [...]"),
+        ("responses", "responses:\n  a:\n  text: b\n", "indent the line of 'text' more"),
+        ("lists", "lists: {a: 5}\n", 'write a list: ["5"]'),
+    ],
+)
+def test_a_hint_is_an_edit(kind: str, text: str, hint: str) -> None:
+    data, syntax = read_yaml(text, "a.yaml")
+    assert syntax == []
+    assert hint in " ".join(item.hint for item in check(kind, data, "a.yaml"))

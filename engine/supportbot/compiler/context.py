@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,11 @@ from supportbot.compiler.templates import (
     read_template,
     scope_of,
 )
-from supportbot.diagnostics import Place
+from supportbot.config.yaml_place import locate
+from supportbot.diagnostics import Fix, Place, warning
 from supportbot.model.bot import Expression, Template
+
+_SINGLE = re.compile(r"(?<![{%])\{ ?(?:slots|visitor|session|hours|now|bot)\.\w+ ?\}(?!\})")
 
 
 @dataclass(slots=True)
@@ -41,7 +45,17 @@ class Context:
         literal = is_literal(source)
         if not literal:
             self._note(read_template(source, self._spot(source, place)), extras)
+        if "{" in source:
+            self._single_braces(source, place)
         return Template(source, literal, place)
+
+    def _single_braces(self, source: str, place: Place) -> None:
+        """``{ visitor.name }`` is said as it stands, which nobody wants."""
+        for found in _SINGLE.finditer(source):
+            at = locate(self.sources.get(place.file, ""), place, found.start(), len(found[0]))
+            mended = f"{{{found[0]}}}"
+            message, hint = f"'{found[0]}' is said as it stands", f"a value has two braces on each side: {mended}"
+            self.refs.diagnostics.append(warning("single-braces", at, message, hint, fix=Fix(at, found[0], mended)))
 
     def expression(self, source: str, place: Place, extras: Roots = NOTHING) -> Expression:
         self._note(read_expression(source, self._spot(source, place)), extras)

@@ -59,6 +59,8 @@ def define_graph(documents: Sequence[YamlMap], context: Context) -> None:
         for state in maps(document, "states"):
             for name, place in texts(state, "id"):
                 refs.define("state", name, place)
+        for name, _ in texts(document, "states"):  # `- greeting` without its id:, which is reported where it stands
+            refs.refused.add(("state", name))
         for name, _, place in named(section(document, "conditions")):
             refs.define("condition", name, place)
         for item in maps(document, "transitions"):

@@ -160,11 +160,19 @@ def _content(source: str, expression: bool) -> Content:
         return _walk(_parse_expression(source) if expression else environment().parse(source))
     except TemplateSyntaxError as problem:
         message = f"the template cannot be read: {_spoken(problem.message or 'syntax error')}"
-        hint = _expression_hint(source) if expression else SYNTAX_HINT
+        hint = _expression_hint(source) if expression else _template_hint(source)
         return Content(problems=[Problem("template-syntax", problem.lineno, message, hint)])
     except (RecursionError, ValueError, OverflowError):
         message = "this template nests too deeply or holds a number that is too long"
         return Content(problems=[Problem("template-syntax", 1, message, TOO_DEEP[1])])
+
+
+def _template_hint(source: str) -> str:
+    if re.search(r"\{%[^%{}]*\}|\{%[^%}]*$", source):
+        return "what begins with {% ends with %}"
+    if re.search(r"\{\{[^{}]*\}(?!\})|\{\{[^}]*$", source):
+        return "what begins with {{ ends with }}"
+    return SYNTAX_HINT
 
 
 def _expression_hint(source: str) -> str:
@@ -180,9 +188,12 @@ def _expression_hint(source: str) -> str:
 def _spoken(problem: str) -> str:
     """What Jinja says, as people would."""
     open_block = re.search(r"block that needs to be closed is '(\w+)'", problem)
+    unknown = re.match(r"Encountered unknown tag '(\w+)'", problem)
+    if unknown and open_block:
+        outer = open_block[1]
+        return f"{{% {unknown[1]} %}} is not possible inside {{% {outer} ... %}}, which {{% end{outer} %}} ends"
     if open_block:
         return f"a {{% {open_block[1]} ... %}} is not closed by {{% end{open_block[1]} %}}"
-    unknown = re.match(r"Encountered unknown tag '(\w+)'", problem)
     return f"{{% {unknown[1]} ... %}} is not possible here" if unknown else problem.rstrip(".")
 
 

@@ -199,6 +199,8 @@ class _Walker:
             if data[key] is None and re.fullmatch(r"\w+:\w+", key):
                 return self._add("wrong-type", place, "a text that begins with { must be in quotes", f'"{{{key}}}"')
             instead = _INSTEAD.get((rule.title, key)) or self._elsewhere(rule, key, parent)
+            if not instead and "string" in rule.types and len(data) == 1 and isinstance(data[key], str | int):
+                instead = f'put it in quotes if a text is meant: "{_short(key)}: {_written(data[key])}"'
             hint = instead or did_you_mean(key, rule.properties)
         fix = correction(place, key, free) if near else None
         self._add("unknown-key", place, f"'{_short(key)}' is not a key of {_part(rule, what)}", hint, fix)
@@ -261,6 +263,8 @@ def _type_hint(rule: Rule, value: Any, is_a: str) -> str:
             return f"write a list: [{_written(value)}]"
         if "array" in wanted and rule.items is not None and "string" in rule.items.types:
             return f'write a list: ["{_written(value)}"]'
+    if is_a == "number" and wanted == ("integer",) and abs(value) < 1e9:
+        return f"write a number without a fraction, for example {round(value)}"
     if is_a == "string":
         if "boolean" in wanted:
             word = _TRUTHS.get(value.lower(), value.lower())
@@ -277,6 +281,8 @@ def _type_hint(rule: Rule, value: Any, is_a: str) -> str:
             return f'write {{text: "{_short(value)}"}}'
         if value in rule.properties and "object" in wanted:
             return f"write {{{value}: ...}}"
+        if "id" in rule.properties and wanted == ("object",):
+            return f"write {{id: {_short(value)}}}"
         if rule.title == "Step" and wanted == ("object",):
             return f"say what to do with it, for example {{reply: {_short(value)}}}"
     if is_a == "array" and "variants" in rule.properties:

@@ -16,6 +16,9 @@ from supportbot.config.yaml_stops import Finding, Stop, is_one_text, one_text, q
 from supportbot.diagnostics import Diagnostic, Fix, Place, error
 
 _SLOW_PARSER_LIMIT = 200_000  # characters; Python's own parser words its messages better but takes 6 s a megabyte
+_STEP = re.compile(
+    r"(?:trigger|reply|form|action|set|guide|next_step|handoff|close|llm|phrase|regex|any|all|none):[ ]+\S"
+)
 _BRACES = "a text that begins with {{ must be in quotes"
 
 
@@ -268,6 +271,10 @@ def _colon(stop: Stop) -> Finding | None:
     first = re.match(r"[ ]*(?:-[ ]+)*[^\s#'\"][^#]*?:[ ]+(?=\S)", stop.text)
     if first and first.end() <= stop.column:
         value = re.sub(r"\s+#.*$", "", stop.text[first.end() :])
+        if _STEP.match(value):  # do: reply: welcome
+            hint = f"put what belongs together in brackets: [{{{value}}}], or on a line of its own below"
+            message = "a key with a value cannot stand behind another key in the same line"
+            return Finding(message, hint, stop.line, first.end(), first.end() + len(value))
         return _whole(stop, value, first.end(), "a text with a colon and a space inside must be in quotes")
     if above is None:
         return None
