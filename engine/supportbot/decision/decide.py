@@ -85,11 +85,13 @@ class _Deciding:
     def _look_for_a_new_subject(self, refusing: Option) -> None:
         """ "no, it is the VPN": a guide for words besides the "no" that the conversation did not hold so far."""
         running = self.draft.session.guide
+        if running is None:
+            return  # what failed was somebody else's advice: see NextStep
         known = _words_so_far(self.draft.session)
         no = {at for hit in refusing.hits for at in range(hit.start, hit.end)}
         for option in guide_options(self.bot, self.found, self.classified):
             guide = option.rule
-            if not isinstance(guide, Guide) or not guide.steps or (running and running.guide == guide.id):
+            if not isinstance(guide, Guide) or not guide.steps or running.guide == guide.id:
                 continue
             besides = [hit for hit in option.hits if no.isdisjoint(range(hit.start, hit.end))]
             news = {word for span in evidence(self.found, besides) for word in span.split()} - known
