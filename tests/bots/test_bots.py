@@ -14,8 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from benchmarks.world import write_bot
 from tests.docs.test_checks_page import codes_in_the_package
 
+from supportbot.cli.junit import diagnostics_as_cases, render_junit
+from supportbot.cli.output import render_github, render_json, render_text
+from supportbot.cli.sarif import render_sarif
+from supportbot.cli.terminal import Paint
 from supportbot.cli.validate import check
 from supportbot.compiler.compile import load_bot
 from supportbot.decision.conclude import start_session
@@ -86,3 +91,28 @@ def test_a_witness_is_answered_as_claimed(overlay: Path, tmp_path: Path) -> None
         message = Message("m", "s", witness.text, "chat", witness.moment)
         assert decide(bot, Turn(session, message, witness.moment)).handler == witness.winner
         assert f'"{witness.text}"' in finding.diagnostic.message or witness.winner not in finding.diagnostic.message
+
+
+@pytest.mark.parametrize("name", [path.name for path in ERR if path.name.startswith(("inline-secret", "secret-"))])
+def test_a_secret_is_not_repeated(name: str, tmp_path: Path) -> None:
+    overlay = BOTS / "err" / name
+    bot = merged(overlay, tmp_path / "bot")
+    findings, files = check(bot)
+    said = "\n".join(
+        [
+            render_text(findings, bot, Paint(False)),
+            render_json(findings, files),
+            render_github(findings, bot),
+            render_sarif(findings, bot),
+            render_junit(diagnostics_as_cases(findings, True), "validate"),
+        ]
+    )
+    assert findings
+    assert not [
+        secret for secret in ("my-own-token", "0123456789abcdef", "open-sesame", "sk-proj-abc") if secret in said
+    ]
+
+
+def test_nothing_is_said_about_many_rules(tmp_path: Path) -> None:
+    write_bot(tmp_path, 1000, 5)
+    assert found(tmp_path) == ""

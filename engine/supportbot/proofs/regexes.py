@@ -13,15 +13,15 @@ from supportbot.proofs.regex_tree import Item, Ways, parse
 
 def find_odd_regexes(ground: Ground) -> list[Diagnostic]:
     """Findings about single regexes; of each the first that is wrong."""
-    found = []
-    for pattern in ground.bot.index.patterns:
-        if not pattern.regex:
-            continue
-        ways = parse(pattern.source)
-        first = None if ways is None else next(_findings(pattern, ways), None)
-        if first is not None:
-            found.append(first)
-    return found
+    regexes = (pattern for pattern in ground.bot.index.patterns if pattern.regex)
+    first = (next(findings_of(pattern), None) for pattern in regexes)
+    return [finding for finding in first if finding is not None]
+
+
+def findings_of(pattern: Pattern) -> Iterator[Diagnostic]:
+    """All that is odd about one regex; nothing when it has parts that are not known here."""
+    ways = parse(pattern.source)
+    return _findings(pattern, ways) if ways is not None else iter(())
 
 
 def _findings(pattern: Pattern, ways: Ways) -> Iterator[Diagnostic]:
