@@ -17,7 +17,7 @@ from supportbot.runtime.ports import Conflict
 from supportbot.runtime.tallies import Tallies
 
 _BATCH = 256
-_WAITING = 10_000  # jobs; whoever comes when so many wait is refused at once
+_WAITING = 10_000  # rounds of jobs; whoever comes when so many wait is refused at once
 _ADD_TALLY = (
     "INSERT INTO tallies (name, labels, value) VALUES (?, ?, ?) "
     "ON CONFLICT (name, labels) DO UPDATE SET value = value + excluded.value"
@@ -46,7 +46,8 @@ class SQLiteWorker:
     def __init__(self, path: Path, busy_seconds: float) -> None:
         self.path = path
         self._busy_seconds = busy_seconds
-        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._jobs: SimpleQueue[list[_Job] | None] = SimpleQueue()
+        self._gathered: list[_Job] = []  # of this round of the event loop: one wake-up of the thread for all of them
         self._thread: threading.Thread | None = None
         self._connection: sqlite3.Connection | None = None
         self._closed = False
@@ -63,7 +64,11 @@ class SQLiteWorker:
             self._thread = threading.Thread(target=self._serve, name="supportbot-store", daemon=True)
             self._thread.start()
         job = _Job(work, writes, tallies)
-        self._jobs.put(job)
+        if self._gathered and self._gathered[0].loop is not job.loop:
+            self._hand_over()  # left behind by a loop that was stopped
+        self._gathered.append(job)
+        if len(self._gathered) == 1:
+            job.loop.call_soon(self._hand_over)
         answer: Result = await job.future
         return answer
 
@@ -88,8 +93,14 @@ class SQLiteWorker:
         self._closed = True
         thread, self._thread = self._thread, None
         if thread is not None:
+            self._hand_over()
             self._jobs.put(None)
             await asyncio.to_thread(thread.join)
+
+    def _hand_over(self) -> None:
+        if self._gathered:
+            self._jobs.put(self._gathered)
+            self._gathered = []
 
     # --- in the thread -----------------------------------------------------------------------
 
@@ -98,21 +109,22 @@ class SQLiteWorker:
         while going:
             taken = [self._jobs.get(), *self._waiting()]
             going = None not in taken
-            jobs = [job for job in taken if job is not None and not job.future.cancelled()]
+            jobs = [job for some in taken if some is not None for job in some if not job.future.cancelled()]
             if jobs:
                 self._run(jobs)
                 self._tell(jobs)
         if self._connection is not None:
             self._connection.close()
 
-    def _waiting(self) -> list[_Job | None]:
-        jobs: list[_Job | None] = []
-        while len(jobs) < _BATCH:
+    def _waiting(self) -> list[list[_Job] | None]:
+        """What came in meanwhile; at most _BATCH hand-overs, so that nobody waits for ever."""
+        found: list[list[_Job] | None] = []
+        while len(found) < _BATCH:
             try:
-                jobs.append(self._jobs.get_nowait())
+                found.append(self._jobs.get_nowait())
             except Empty:
                 break
-        return jobs
+        return found
 
     def _run(self, jobs: list[_Job]) -> None:
         """All jobs in one transaction; when that fails, each on its own, so that one cannot spoil the others."""
