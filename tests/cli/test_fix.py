@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.cli.conftest import SMALL, Run
 
 from supportbot.cli.fixing import as_diff, mend_bot, write
@@ -147,3 +150,22 @@ def test_a_bot_without_files_does_not_fail(tmp_path: Path) -> None:
     (folder / "states.yaml").unlink()
     (folder / "handlers.yaml").write_bytes(b"\xff\xfe")
     assert mend_bot(folder).after == {}
+
+
+FILES = ("handlers.yaml", "states.yaml", "supportbot.yaml", "rules/responses.yaml", "rules/categories/printing.yaml")
+
+
+@settings(max_examples=30, deadline=None)
+@given(file=st.sampled_from(FILES), at=st.integers(0, 2000), kind=st.sampled_from(["drop", "twice", "swap", "space"]))
+def test_what_was_mended_is_not_mended_again(file: str, at: int, kind: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        bot = Path(shutil.copytree(SMALL, Path(name) / "bot"))
+        text = (bot / file).read_text("utf-8")
+        at %= len(text) - 1
+        changed = {"drop": "", "twice": text[at] * 2, "swap": text[at + 1] + text[at], "space": text[at] + " "}[kind]
+        (bot / file).write_text(text[:at] + changed + text[at + (2 if kind == "swap" else 1) :], "utf-8")
+        before = mend_bot(bot)
+        write(before)
+        after = mend_bot(bot)
+        assert after.after == {}
+        assert after.findings == before.findings

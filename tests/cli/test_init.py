@@ -12,6 +12,9 @@ from tests.cli.conftest import Run
 
 from supportbot import __version__
 from supportbot.cli.init import AROUND, write_bot
+from supportbot.cli.main import VERBS
+from supportbot.cli.terminal import Paint
+from supportbot.cli.watching import watch
 from supportbot.errors import UsageError
 from supportbot.resources import schemas
 
@@ -77,6 +80,26 @@ def test_the_problem_matcher_reads_what_validate_prints(command: Run, broken: Pa
     found = re.match(pattern, shown[0])
     assert found is not None
     assert found.groups() == ("handlers.yaml", "5", "35", "error", "unknown-response", "there is no response 'by'")
+
+
+def test_the_watching_task_knows_where_a_round_begins_and_ends(
+    small: Path, made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tasks = json.loads((made / ".vscode" / "tasks.json").read_text("utf-8"))["tasks"]
+    (watching,) = (task for task in tasks if "--watch" in task["command"])
+    background = watching["problemMatcher"]["background"]
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("supportbot.cli.watching.wait_for_change", stop)
+    with pytest.raises(KeyboardInterrupt):
+        watch(small, lambda: None, Paint(False))
+    first, last = capsys.readouterr().out.splitlines()
+    assert re.match(background["beginsPattern"], first)
+    assert re.match(background["endsPattern"], last)
+    verbs = {task["command"].split()[1] for task in tasks}
+    assert verbs <= set(VERBS)
 
 
 def test_the_workflow_and_the_hooks_run_existing_verbs(made: Path) -> None:

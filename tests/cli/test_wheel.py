@@ -53,6 +53,7 @@ def test_it_holds_the_bot_the_schemas_and_the_pages(wheel: Path) -> None:
     assert {name for name in names if name.startswith("supportbot/_data/schemas/")} == {
         f"supportbot/_data/schemas/{path.name}" for path in (ROOT / "schemas").glob("*.json")
     }
+    assert "supportbot/_data/checks.md" in names
     pages = {path.name for path in (ROOT / "engine/supportbot/server/pages").iterdir() if path.suffix != ".py"}
     assert {f"supportbot/server/pages/{name}" for name in pages} <= names
     assert {"supportbot/py.typed", "supportbot/cli/newbot/gitignore"} <= names
@@ -76,6 +77,9 @@ def test_it_works_in_an_empty_folder(installed: Path, tmp_path: Path) -> None:
     for verb in ("validate", "test"):
         done = run(installed, tmp_path / "x", "supportbot", verb)
         assert done.returncode == 0, done.stdout
+    for arguments in (["explain-check", "unknown-response"], ["schema", "--write"], ["validate", "--fix"]):
+        done = run(installed, tmp_path / "x", "supportbot", *arguments)
+        assert done.returncode == 0, done.stderr
     ready = run(installed, tmp_path / "x", "supportbot", "serve", "--get", "/widget")
     assert ready.returncode == 0, ready.stderr
     assert "<html" in ready.stdout.lower()
