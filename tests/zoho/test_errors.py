@@ -188,11 +188,16 @@ def test_a_list_that_is_cut_off_proves_nothing(tmp_path: Path) -> None:
 
 def test_a_call_that_outlives_its_lease_is_not_started_twice(tmp_path: Path) -> None:
     async def played() -> None:
-        plan = Once("slow_after")
-        patience, bot = replace(QUICK, lease=0.1), starter(timeout=5.0)
-        zoho = FakeZoho(plan=plan, slow=1.0)
-        async with zoho.running(), world(zoho, tmp_path, wait=4, patience=patience, bot=bot) as the_world:
-            assert OPEN in (await the_world.ticket()).reply.text
-            assert (plan.seen, len(zoho.writes("ticket"))) == (1, 1)
+        plan = Once("slow_after", method="GET", path="/api/v1/contacts/search")
+        bot = starter(timeout=5.0)
+        narrow = {name: replace(item, concurrency=1) for name, item in bot.connections.items()}
+        zoho, patience = FakeZoho(plan=plan, slow=1.0), replace(QUICK, lease=0.1)
+        bot = replace(bot, connections=narrow)
+        async with zoho.running(), world(zoho, tmp_path, wait=6, patience=patience, bot=bot) as the_world:
+            results = await asyncio.gather(*(the_world.ticket(f"s{number}") for number in range(3)))
+            assert all("Your ticket is open" in result.reply.text for result in results)
+            await the_world.settled()
+            await asyncio.sleep(0.3)
+            assert (len(zoho.writes("ticket")), plan.seen) == (3, 3)
 
     asyncio.run(played())
