@@ -65,7 +65,8 @@ def test_earlier_answers_are_taken_up(talk: Talk) -> None:
 
 
 def test_a_text_is_filled_with_the_problem(tell: Tell) -> None:
-    talk = tell((FORMS, "prefill: [visitor.name, slots]", "prefill: [message]"))
+    added = "- {name: problem, ask: ask_name, prefill: [message]}\n      - {name: name, "
+    talk = tell((FORMS, "- {name: name, ", added))
     talk.put(
         history=(
             Exchange("hello", "Hi", "hello", MONDAY),
@@ -73,7 +74,7 @@ def test_a_text_is_filled_with_the_problem(tell: Tell) -> None:
             Exchange("and slow", "?", "llm_fallback", MONDAY, topic=True),
         )
     ).say("call me")
-    assert values(talk)["name"] == "my printer is offline"
+    assert values(talk)["problem"] == "my printer is offline"
 
 
 # --- answers ----------------------------------------------------------------------------------

@@ -75,12 +75,38 @@ def test_questions_that_nobody_answers_end_with_a_person() -> None:
         (["call me on 07911 123456", "friday at 12:30"], "Nobody is in on Friday 27 November at 12:30. Possible: Friday 27 November between 09:00 and 12:00, or 13:00 and 17:00."),
         (["call me", "never mind, forget it"], "All right, dropped."),
         (["call me on 07911 123456 tomorrow at 3", "no", "my name is wrong"], "Your name?"),
+        (["call me on 07911 123456 tomorrow at 3", "what time is it now"], "Jo, +447911123456, Tuesday 24 November at 15:00. Right?"),
         (["call me on 07911 123456", "later"], "Jo, +447911123456, Monday 23 November at 12:15. Right?"),
     ],
 )  # fmt: skip
 def test_talks(texts: list[str], reply: str) -> None:
     async def test(world: World) -> None:
         assert await says(world, *texts, name="Jo") == [reply]
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("call me on 07911 123456 tomorrow at 3, I'm Jane", "Jane"),
+        ("My name is Jane Roe, call me tomorrow at 3 on 07911 123456", "Jane Roe"),
+        ("I am O'Brien. call me tomorrow at 3 on 07911 123456", "O'Brien"),
+    ],
+)
+def test_who_says_a_name_is_not_asked_for_it(text: str, name: str) -> None:
+    async def test(world: World) -> None:
+        assert await says(world, text) == [f"{name}, +447911123456, Tuesday 24 November at 15:00. Right?"]
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    "text", ["call me, I am Locked out", "call me, I'm IT", "call me, it's URGENT", "call me, i'm jane"]
+)
+def test_what_is_no_introduction(text: str) -> None:
+    async def test(world: World) -> None:
+        assert await says(world, text) == ["Your name?"]
 
     run(test)
 

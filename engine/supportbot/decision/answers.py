@@ -122,10 +122,32 @@ def _from_source(
     if source == "slots":
         return session.slots.get(spec.name)
     if spec.type == "text":
-        return _problem(session, spec)
+        return _introduced(message.text) if spec.name.split("_")[-1] == "name" else _problem(session, spec)
     if spec.type == "choice":
         return next((value for value, block in spec.choices if block in held), None)
     return typed_value(spec, message.text, asker, asked=False)
+
+
+def _introduced(text: str) -> str | None:
+    """The name in "my name is Jane Roe" or "..., I'm Jane": capitalized, and nothing else behind it."""
+    words = text.replace("\u2019", "'").split()
+    plain = [word.lower().strip(".,;:!?") for word in words]
+    for at in range(len(words)):
+        starts = (("my", "name", "is"), ("i", "am"), ("i'm",), ("im",), ("it's",))
+        phrase = next((start for start in starts if tuple(plain[at : at + len(start)]) == start), ())
+        rest = words[at + len(phrase) :] if phrase else []
+        name: list[str] = []
+        for word in rest[:3]:
+            bare = word.rstrip(".,;:!?")
+            if not (bare[:1].isupper() and (bare[1:].islower() or "-" in bare or "'" in bare) and len(bare) > 1):
+                break
+            name.append(bare)
+            if bare != word:
+                break
+        ends = len(name) == len(rest) or (name and rest[len(name) - 1][-1:] in ".,;:!?")
+        if name and (ends or phrase[:1] == ("my",)):
+            return " ".join(name)
+    return None
 
 
 def _problem(session: Session, spec: SlotSpec) -> str | None:

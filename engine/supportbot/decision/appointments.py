@@ -11,8 +11,8 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from supportbot.decision.hours import is_open, next_open, open_moments
-from supportbot.decision.moments import Moment, moment_at
-from supportbot.decision.phrasing import at_once, clock_words, dated, zone_said
+from supportbot.decision.moments import AT_ONCE, Moment, moment_at
+from supportbot.decision.phrasing import ASKING, at_once, clock_words, dated, zone_said
 from supportbot.model.bot import Hours
 
 PARSED_CHARS = 60  # of a text that dateparser reads: its patterns are not linear, so it gets short texts only
@@ -68,6 +68,8 @@ def wanted(text: str, calendar: Calendar, before: str = "", asked: bool = True) 
 def _first(words: list[str], now: datetime) -> Moment | None:
     if any(words[at : at + 2] == ["from", "now"] for at in range(len(words))):
         return None  # "a week from now" is not now
+    if words[:1] and words[0] in ASKING:  # nor is "what time is it now"
+        words = ["" if word in AT_ONCE else word for word in words]
     found = (moment_at(words, at, now) for at in range(len(words)) if words[at])
     first = next((moment for moment in found if moment is not None), None)
     no_such_day = first is not None and first.day is None and any("/" in word for word in words if word[:1].isdecimal())

@@ -21,7 +21,7 @@ from supportbot.decision.classify import Classified, classify, evidence
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found, find
 from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, NextStep, OpenForm, SayResponse, StartGuide, Step
-from supportbot.model.decision import Candidate, Decision, Kind, Trace
+from supportbot.model.decision import CallModel, Candidate, Decision, Kind, Trace
 from supportbot.model.session import FormState, Session, Turn
 from supportbot.model.text import NEGATIONS, tokens
 
@@ -188,7 +188,8 @@ class _Deciding:
                 if self.draft.session.form is not None and self.draft.session.form.form == form.form:
                     self.draft.change(form=None)
                 return self._decided(rule.id, kind_of(self.bot, rule))
-        forms.go_on(self.draft, form)
+        if not any(isinstance(effect, CallModel) for effect in self.draft.effects):  # else it goes on after the answer
+            forms.go_on(self.draft, form)
         return self._decided(rule.id, kind_of(self.bot, rule), "answered in between; the form goes on")
 
     def _told(self, rule: Rule) -> list[str]:

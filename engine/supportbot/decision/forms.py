@@ -14,6 +14,7 @@ from supportbot.model.text import NEGATIONS
 CANCEL_WORDS, STORY_WORDS = 10, 6  # "cancel" inside a longer story is part of the story
 
 
+_AGREED = frozenset(("yes", "ok", "okay", "yeah", "yep", "sure", "please"))
 _SHORT = 2  # tokens of "no", "yes please"
 _CHANGES = frozenset(["wrong", "change", "different", "edit", "update", "incorrect", "other", "another"])
 _QUESTIONS = frozenset(
@@ -85,7 +86,7 @@ def _answering(
     asker = Asker(draft.bot, draft.session, draft.now)
     if spec.type == "text" and ((is_question(found) and others_match) or _asks_back(spec, found)):
         return NOT_TAKEN
-    if _is_name(spec) and _only_yes_or_no(draft, found):
+    if _is_name(spec) and _no_name(draft, found):
         return _try_again(draft, form, state, spec.invalid or spec.ask)
     value = read_answer(spec, text, found.held, asker, state.values.get(spec.name))
     known = {**state.values, spec.name: "" if value is None else value}
@@ -145,11 +146,12 @@ def _is_name(spec: SlotSpec) -> bool:
     return spec.type == "text" and spec.name.split("_")[-1] == "name"
 
 
-def _only_yes_or_no(draft: Draft, found: Found) -> bool:
+def _no_name(draft: Draft, found: Found) -> bool:
+    """ "no", "ok then". The block for yes is not asked: in one language or another, it knows Jo, Si and Hai."""
     words = draft.bot.form_words
     if words is None or len(found.tokens) > _SHORT:
         return False
-    return words.no in found.held or words.yes in found.held
+    return words.no in found.held or not _AGREED.isdisjoint(found.tokens)
 
 
 def _confirming(draft: Draft, form: Form, state: FormState, found: Found, others_match: bool) -> FormTurn:

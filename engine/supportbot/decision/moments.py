@@ -50,7 +50,7 @@ _PARTS_OF_DAY = {
     "evening": time(17),
     "tonight": time(18),
 }
-_AT_ONCE = frozenset(("asap", "now", "immediately", "anytime", "whenever"))
+AT_ONCE = frozenset(("asap", "now", "immediately", "anytime", "whenever"))
 _UNITS = {
     "minute": timedelta(minutes=1),
     "min": timedelta(minutes=1),
@@ -94,7 +94,7 @@ class Moment:
 
 def moment_at(words: list[str], start: int, now: datetime) -> Moment | None:
     """The moment that begins at a word; ``words`` are lower case, punctuation stripped."""
-    if words[start] in _AT_ONCE:
+    if words[start] in AT_ONCE:
         return Moment(now.date(), now.time().replace(second=0, microsecond=0), 1)
     offset = _offset(words, start)
     if offset is not None:

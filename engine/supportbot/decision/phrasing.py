@@ -32,6 +32,7 @@ _AT_ONCE = (
     ("soon",),
 )
 _SURE = 5
+ASKING = frozenset(("what", "why", "how", "who", "where", "which"))
 _NOT_AT_ONCE = frozenset({"not", "until", "till", "after", "before", "but", "from", "except"})
 _RANGE_ENDS = frozenset({"and", "to", "till", "until", "-", "or"})
 _QUARTERS = {"quarter": 15, "half": 30}
@@ -42,7 +43,7 @@ def at_once(words: Sequence[str], asked: bool) -> bool:
 
     ``asked``: the question was when. In other messages only the plainest words count.
     """
-    if any(word in _NOT_AT_ONCE or word[:1].isdecimal() for word in words):
+    if any(word in _NOT_AT_ONCE or word[:1].isdecimal() for word in words) or ASKING & set(words[:1]):
         return False
     named = any(word in _DAYS for word in words)
     phrases = _AT_ONCE if asked else _AT_ONCE[:_SURE]
