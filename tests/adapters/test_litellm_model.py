@@ -15,6 +15,7 @@ from tests.adapters.openai_server import OpenAIServer
 from supportbot.adapters.answer_text import clean
 from supportbot.adapters.litellm_model import LiteLLMModel
 from supportbot.model.bot import ModelSettings
+from supportbot.model.operations import Price
 from supportbot.runtime.ports import ChatMessage, ModelAnswer
 
 ROOT = Path(__file__).parents[2]
@@ -197,3 +198,31 @@ def test_many_questions_at_once_import_litellm_once_and_all_get_an_answer() -> N
                 await model.close()
 
     assert [answer.text for answer in asyncio.run(asked())] == ["Restart the printer."] * 10
+
+
+def test_a_declared_price_makes_the_cost() -> None:
+    async def run() -> None:
+        server = OpenAIServer("ok")
+        async with server.running():
+            environment = {"BASE": server.base, "OPENAI_API_KEY": KEY}
+            model = LiteLLMModel(settings(), environment, Price(input=1_000_000, output=10_000))
+            await model.warm()
+            assert (await model.answer(PROMPT)).cost == pytest.approx(12 * 1.0 + 5 * 0.01)
+            await model.close()
+
+    asyncio.run(run())
+
+
+def test_other_settings_hold_from_the_next_question_on() -> None:
+    async def run() -> None:
+        server = OpenAIServer("ok")
+        async with server.running():
+            model = LiteLLMModel(settings(model=""), {"BASE": server.base, "OPENAI_API_KEY": KEY})
+            assert not model.configured
+            model.configure(settings(model="openai/other"), None)
+            assert model.configured
+            await model.warm()
+            assert (await model.answer(PROMPT)).model == "openai/other"
+            await model.close()
+
+    asyncio.run(run())

@@ -38,13 +38,16 @@ class LiteLLMModel:
     """
 
     def __init__(self, settings: ModelSettings, environment: Mapping[str, str], price: Price | None = None) -> None:
-        self._price = price
-        self._settings = settings
         self._environment = environment
+        self._loading: asyncio.Task[Any] | None = None
+        self.configure(settings, price)
+
+    def configure(self, settings: ModelSettings, price: Price | None) -> None:
+        """Ask as these settings say from now on; a bot that was reloaded may name another model."""
         main, *fallbacks = (self._expanded(name) for name in (settings.model, *settings.fallbacks))
+        self._settings, self._price = settings, price
         self._names = tuple(name for name in (main, *fallbacks) if name) if main else ()
         self._api_base = self._expanded(settings.api_base) or None
-        self._loading: asyncio.Task[Any] | None = None
 
     @property
     def configured(self) -> bool:

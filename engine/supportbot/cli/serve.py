@@ -188,7 +188,12 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
     calls.worker.tell = talks.tell
     metrics, alerts = Metrics(), AlertWebhook(environment)
     alerting = Alerting(alerts, lambda: talks.bot.settings.operations.alerts, lambda: talks.bot.revision, metrics)
-    reloader = Reloader(start.root, talks, metrics, alerting, wired=lambda bot: with_off(bot, environment))
+
+    def wired(changed: Bot) -> Bot:
+        model.configure(changed.settings.llm, changed.settings.operations.price)
+        return with_off(changed, environment)
+
+    reloader = Reloader(start.root, talks, metrics, alerting, wired=wired)
     if start.errors:
         reloader.begin_with(start.errors)
     beside = Beside(metrics, alerting, reloader, guarded.breaker)
