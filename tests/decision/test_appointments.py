@@ -62,7 +62,7 @@ SAID = {
     "next tuesday": "24T08:00",
     "in 3 days": "26T08:00",
     "in 3 days at 2": "26T14:00",
-    "a week from now": "30T10:15",
+    "a week from now": "30T08:00",
     "the day after tomorrow at ten": "25T10:00",
     "24/11/2026 10:00 America/New_York": "24T15:00",
     "24/11/2026 15:00 (GMT+1)": "24T14:00",
@@ -136,7 +136,14 @@ def test_times_are_those_of_the_visitor() -> None:
 
 
 @pytest.mark.parametrize(
-    ("language", "text"), [("fr", "demain à 15h"), ("de", "morgen um 15 Uhr"), ("es", "mañana a las 15:00")]
+    ("language", "text"),
+    [
+        ("fr", "demain à 15h"),
+        ("de", "morgen um 15 Uhr"),
+        ("es", "mañana a las 15:00"),
+        ("es", "mañana a las 3"),
+        ("it", "domani alle 15"),
+    ],
 )
 def test_other_languages(language: str, text: str) -> None:
     found = wanted(text, replace(HERE, languages=("en", language)))

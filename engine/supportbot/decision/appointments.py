@@ -16,7 +16,7 @@ from supportbot.decision.phrasing import ASKING, at_once, clock_words, dated, zo
 from supportbot.model.bot import Hours
 
 PARSED_CHARS = 60  # of a text that dateparser reads: its patterns are not linear, so it gets short texts only
-LONGEST = timedelta(days=366)
+LONGEST = timedelta(days=180)
 MINUTE = timedelta(minutes=1)
 STEP = timedelta(minutes=30)
 _PARTS = {"morning": (6, 12), "afternoon": (12, 18), "evening": (17, 22), "tonight": (18, 23)}
@@ -165,6 +165,15 @@ def _judged(moment: datetime, calendar: Calendar) -> Wanted:
     return Wanted(at, ahead and (not calendar.hours.days or is_open(calendar.hours, at)))
 
 
+def _at_hour(text: str, day: date, now: datetime, calendar: Calendar) -> datetime:
+    """The day at the only small number of the text, "a las 10"; without one, from its opening on."""
+    words = [word.strip(_EDGES) for word in text.split()]
+    hours = [int(word) for word in words if word.isascii() and word.isdecimal() and len(word) <= 2 and int(word) < 24]
+    if len(hours) != 1 or hours[0] == day.day:
+        return _opening(day, now, calendar)
+    return _in_the_afternoon(datetime.combine(day, time(hours[0]), now.tzinfo), True, calendar)
+
+
 def _with_minutes(text: str) -> str:
     """15 Uhr -> 15:00, 15h -> 15:00, which every language of dateparser knows."""
     words = text.replace("Uhr", "uhr").split()
@@ -197,8 +206,8 @@ def _parsed(text: str, now: datetime, calendar: Calendar) -> datetime | None:
         found: datetime | None = parse(_with_minutes(text), languages=list(calendar.languages), settings=settings)
         if found is None or abs(found.replace(tzinfo=now.tzinfo) - now) > LONGEST:
             return None
-        if found.time() == time(0):  # a day alone
-            return _opening(found.date(), now, calendar)
+        if found.time() in (time(0), now.time()):  # a day alone, or one whose hour was not understood
+            return _at_hour(text, found.date(), now, calendar)
         return found.replace(tzinfo=now.tzinfo)
     except (ValueError, OverflowError, TypeError, LookupError):  # of a library that guesses: no answer then
         return None
