@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from supportbot.diagnostics import Diagnostic, error, warning
+from supportbot.diagnostics import Diagnostic, correction, error, warning
 from supportbot.model.bot import Bot, FireTrigger
 from supportbot.proofs.steps import all_steps
 from supportbot.proofs.texts import rules_of
@@ -21,11 +21,13 @@ def _triggers(bot: Bot) -> Iterator[Diagnostic]:
     for way in bot.graph.transitions:
         if way.trigger not in reported:
             reported.add(way.trigger)
+            near = correction(way.place, way.trigger, fired)
+            meant = f"did you mean '{near.new}'? Otherwise " if near else ""
             yield warning(
                 "unused-trigger",
                 way.place,
                 f"the trigger '{way.trigger}' is never fired: no rule, form, action or time-out has it",
-                f"let a rule do {{trigger: {way.trigger}}}, or remove the transition",
+                f"{meant}let a rule do {{trigger: {way.trigger}}}, or remove the transition",
             )
 
 
