@@ -40,17 +40,14 @@ class Ground:
         self.alone = frozenset(pattern.id for pattern in bot.index.patterns if self._is_alone(pattern))
 
     def _is_alone(self, pattern: Pattern) -> bool:
-        """Whether no other pattern is found in any text of this one: then it can be in nobody's way."""
-        texts = self.texts.of(pattern.id)
+        """Whether a pattern is plain words in which no other is found: then it can be in nobody's way."""
         words = self.texts.words(pattern.id)
-        if words is not None and not self.bot.index.regexes and words == tokens(texts[0]):
+        if words is None or pattern.regex:
+            return False  # trying all texts of a list costs more than it saves
+        text = " ".join(words)
+        if not self.bot.index.regexes and words == tokens(text):
             return hits_in(self.bot.index, words, self.reading).keys() == {pattern.id}
-        for text in texts:
-            found = find(self.bot.index, text, self.reading)
-            if len(found.hits) != 1 or pattern.id not in found.hits:
-                self._found[text] = found
-                return False
-        return bool(texts) and not pattern.regex
+        return self.found(text).hits.keys() == {pattern.id}
 
     def found(self, text: str) -> Found:
         known = self._found.get(text)
