@@ -67,6 +67,17 @@ SAID = {
     "24/11/2026 10:00 America/New_York": "24T15:00",
     "24/11/2026 15:00 (GMT+1)": "24T14:00",
     "call me at 4 please": "23T16:00",
+    "24 Nov 2026, 03:00 PM": "24T15:00",
+    "November 24th, 2026 at 3 PM": "24T15:00",
+    "Tuesday, November 24, 2026 15:00 (GMT+00:00)": "24T15:00",
+    "Tue Nov 24 2026 15:00:00 GMT+0000": "24T15:00",
+    "2026-11-24T15:00:00Z": "24T15:00",
+    "2026-11-24 15:00:00": "24T15:00",
+    "24 Nov 2026": "24T08:00",
+    "Tuesday 24 November at 3": "24T15:00",
+    "tuesday 24/11 15:00": "24T15:00",
+    "on Thursday the 26th at 3": "26T15:00",
+    "1795532400000": "24T15:00",
 }
 REFUSED = ["sunday at 3", "saturday", "24/11/2025 10:00", "at 7pm", "20:00", "at 8 in the evening", "0:00", "tonight"]
 NO_TIME = ["when the moon is full", "purple", "I don't know", "not sure", "31/02 at 10", "25:00", "", "   ", "?"]

@@ -88,6 +88,7 @@ _DAYS = frozenset(
 def dated(words: Sequence[str], today: date) -> list[str]:
     """ "the 24th" and "in 3 days" as dates: a time of day may follow them."""
     made: list[str] = []
+    words = _with_year(words)
     for at, word in enumerate(words):
         number = word[:-2] if word[-2:] in ("st", "nd", "rd", "th") else ""
         near = (*words[max(0, at - 1) : at], *words[at + 1 : at + 3])
@@ -98,9 +99,42 @@ def dated(words: Sequence[str], today: date) -> list[str]:
             made[-1] = (today + timedelta(days=days)).isoformat()
         else:
             made.append(word)
-    return made
+    exact = any(_is_date(made, at) for at in range(len(made)))
+    return [word for word in made if word not in _WEEKDAYS] if exact else made
 
 
+def _is_date(words: Sequence[str], at: int) -> bool:
+    """Whether a date is written there: beside it a day of the week says nothing more."""
+    word = words[at]
+    if word[:3] in _MONTHS and word.isalpha():
+        return any(near.rstrip("stndrh").isdecimal() for near in (*words[max(0, at - 2) : at], *words[at + 1 : at + 2]))
+    parts = word.replace("/", "-").replace(".", "-").split("-")
+    return 2 <= len(parts) <= 3 and all(map(str.isdecimal, parts)) and ("/" in word or len(parts) == 3)
+
+
+def _with_year(words: Sequence[str]) -> list[str]:
+    """24 Nov 2026 and November 24th 2026 -> 2026-11-24, as calendars write days."""
+    for at in range(len(words) - 2):
+        first, second, year = words[at : at + 3]
+        for day, month in ((first, second), (second, first)):
+            digits = day.rstrip("stndrh")
+            if month[:3] in _MONTHS and month.isalpha() and _two_or_one(digits) and len(year) == 4 and year.isdecimal():
+                number = _MONTHS.index(month[:3]) + 1
+                return [*words[:at], f"{year}-{number:02}-{int(digits):02}", *words[at + 3 :]]
+    return list(words)
+
+
+def _two_or_one(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 2
+
+
+_WEEKDAYS = frozenset(
+    (
+        *("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
+        *("mon", "tue", "tues", "wed", "thu", "thur", "thurs", "fri", "sat", "sun"),
+    )
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _LENGTHS = {"day": 1, "week": 7}
 
 
@@ -131,6 +165,8 @@ def clock_words(words: Sequence[str], asked: bool) -> list[str]:
 
 def _one(word: str, asked: bool) -> list[str]:
     """15h30, 15h, 3ish, 2-4pm, 14:00-16:00, 1530"""
+    if word.count(":") == 2 and word.replace(":", "").isdecimal():
+        return [word.rpartition(":")[0]]
     first, dash, last = word.replace("–", "-").partition("-")
     if dash and _hour(first) and _hour(last):
         half = last[-2:] if last[-2:] in ("am", "pm") and first[-2:] not in ("am", "pm") else ""
