@@ -70,7 +70,7 @@ def stale_schemas(files: BotFiles) -> list[Diagnostic]:
     known = known_ids(files)
     for kind, text in general_schemas().items():
         if marks.get(kind) != _fingerprint(known, text):
-            place = Place((folder / f"{kind}.json").relative_to(files.root).as_posix(), 2, 2, 2, 12)
+            place = Place((folder / f"{kind}.json").relative_to(files.root).as_posix(), 3, 2, 3, 12)
             message = "these schemas were written when the bot had other ids: editors go by the old ones"
             return [info("stale-schema", place, message, "run: supportbot schema --write")]
     return []
