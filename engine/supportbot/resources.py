@@ -32,6 +32,12 @@ def schemas() -> Path:
     return root / "schemas" if root else PACKAGE / "_data" / "schemas"
 
 
+def pages() -> Path:
+    """Folder of the pages for whoever writes or runs a bot, with ``examples`` in it."""
+    root = _checkout()
+    return root / "docs" if root else PACKAGE / "_data" / "docs"
+
+
 def checks_page() -> Path:
     """docs/checks.md: a section for each code of a finding."""
     root = _checkout()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 from tests.cli.conftest import Run
 
-from supportbot import __version__
 from supportbot.cli.init import AROUND, write_bot
 from supportbot.cli.main import VERBS
 from supportbot.cli.terminal import Paint
@@ -57,7 +59,88 @@ def test_everything_around_is_there(made: Path) -> None:
         assert (made / name).read_text("utf-8").strip()
     written = "".join((made / name).read_text("utf-8") for name in AROUND.values())
     assert not re.search(r"@[A-Z]+@", written)
-    assert written.count(f"supportbot=={__version__}") == 4  # workflow, Dockerfile, two hooks
+
+
+def test_nothing_that_is_written_installs_the_name_from_an_index(made: Path) -> None:
+    """There it belongs to somebody else, whose code would run."""
+    root = Path(__file__).parents[2]
+    files = [path for path in made.rglob("*") if path.is_file() and path.suffix != ".png"]
+    files += [root / name for name in (".pre-commit-hooks.yaml", "Dockerfile", "Makefile", "README.md", "Procfile")]
+    files += [path for folder in ("docs", "deploy") for path in (root / folder).rglob("*") if path.suffix != ".png"]
+    for path in filter(Path.is_file, files):
+        for line in path.read_text("utf-8").splitlines():
+            assert not re.search(r"supportbot\s*[=~<>]=|additional_dependencies", line), f"{path}: {line}"
+            assert not re.search(r"\b(pip|pipx|uv|uvx)\b.*\b(install|add|run)\b.*[\s\"']supportbot\b(?![-/*])", line), (
+                path
+            )
+
+
+def workflow_script(made: Path) -> str:
+    workflow = yaml.safe_load((made / ".github/workflows/supportbot.yml").read_text("utf-8"))
+    (script,) = [step["run"] for step in workflow["jobs"]["check"]["steps"] if "pip install" in step.get("run", "")]
+    return str(script)
+
+
+@pytest.mark.parametrize(
+    ("package", "vendored", "installed"),
+    [
+        ("", False, None),
+        ("supportbot", False, None),
+        ("supportbot==0.1.0", True, None),
+        ("", True, "vendor/supportbot-0.1.0-py3-none-any.whl"),
+        ("git+https://git.example/it/supportbot@v1", False, "git+https://git.example/it/supportbot@v1"),
+        ("https://files.example/supportbot-0.1.0.whl", True, "https://files.example/supportbot-0.1.0.whl"),
+    ],
+)
+def test_the_workflow_installs_only_what_was_named(
+    made: Path, tmp_path: Path, package: str, vendored: bool, installed: str | None
+) -> None:
+    (tmp_path / "bin").mkdir()
+    pip = tmp_path / "bin" / "pip"
+    pip.write_text('#!/bin/sh\necho "pip $*"\n', "utf-8")
+    pip.chmod(0o755)
+    if vendored:
+        (tmp_path / "vendor").mkdir()
+        (tmp_path / "vendor" / "supportbot-0.1.0-py3-none-any.whl").write_bytes(b"")
+    done = subprocess.run(
+        ["bash", "-e", "-c", workflow_script(made)],
+        cwd=tmp_path,
+        env={"PATH": f"{tmp_path}/bin:{os.environ['PATH']}", "SUPPORTBOT_PACKAGE": package},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if installed is None:
+        assert (done.returncode, "pip" in done.stdout) == (1, False)
+        assert "Where is supportbot?" in done.stdout
+    else:
+        assert (done.returncode, done.stdout) == (0, f"pip install {installed}\n")
+
+
+def test_the_minimal_bot_passes_everything(command: Run, tmp_path: Path) -> None:
+    assert command("init", "--minimal", "new", cwd=tmp_path).returncode == 0
+    validated = command("validate", "--strict", cwd=tmp_path / "new")
+    assert validated.returncode == 0, validated.stdout
+    tested = command("test", cwd=tmp_path / "new")
+    assert tested.returncode == 0, tested.stdout
+    assert "SUPPORTBOT_LLM_MODEL=\n" in (tmp_path / "new" / ".env.example").read_text("utf-8")
+
+
+def test_pages_that_the_bot_points_to_are_there(made: Path) -> None:
+    texts = [*made.glob("*.yaml"), *made.glob("rules/**/*.yaml"), *made.glob("schemas/*.json"), *made.glob("docs/*.md")]
+    named = {name for path in texts for name in re.findall(r"\bdocs/[\w/.-]*\w", path.read_text("utf-8"))}
+    assert {"docs/zoho.md", "docs/examples/zendesk"} <= named
+    assert not [name for name in named if not (made / name).exists()]
+    for page in made.glob("docs/*.md"):
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8")):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_hints_can_be_typed(command: Run, tmp_path: Path) -> None:
+    """Also where the command is not on the PATH."""
+    for line in command("init", "new", cwd=tmp_path).stdout.splitlines()[2:]:
+        program = line.split()[0]
+        assert shutil.which(program) or Path(program).is_file()
 
 
 def test_the_editor_knows_a_schema_for_every_file(made: Path) -> None:
@@ -70,7 +153,8 @@ def test_the_editor_knows_a_schema_for_every_file(made: Path) -> None:
             assert not pattern.startswith("/")
     patterns = [one for each in mapped.values() for one in ([each] if isinstance(each, str) else each)]
     covered = {path for pattern in patterns for path in made.glob(pattern)}
-    assert {path for path in made.rglob("*.yaml") if not path.name.startswith(".")} == covered
+    own = {path for path in made.rglob("*.yaml") if not path.name.startswith(".")} - set(made.glob("docs/**/*"))
+    assert own == covered
 
 
 def test_the_problem_matcher_reads_what_validate_prints(command: Run, broken: Path, made: Path) -> None:
@@ -113,8 +197,17 @@ def test_the_workflow_and_the_hooks_run_existing_verbs(made: Path) -> None:
     assert not files.search("docs/rules.md")
 
 
-def test_every_setting_of_the_example_is_empty_or_harmless(made: Path) -> None:
+def test_every_variable_of_the_bot_is_in_the_example(made: Path) -> None:
     lines = (made / ".env.example").read_text("utf-8").splitlines()
-    settings = dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
-    assert {value for value in settings.values() if value} == {"INFO"}
-    assert {"OPENAI_API_KEY", "DESK_ACCESS_TOKEN", "SALESIQ_ACCESS_TOKEN", "PORT"} <= set(settings)
+    settings = [re.match(r"(?:# )?([A-Z][A-Z0-9_]+)=(.*)", line) for line in lines]
+    written = [found[1] for found in settings if found]
+    assert len(written) == len(set(written))
+    texts = [path.read_text("utf-8") for path in (made / "supportbot.yaml", *(made / "rules").rglob("*.yaml"))]
+    code = "\n".join(line for text in texts for line in text.splitlines() if not line.lstrip().startswith("#"))
+    named = set(re.findall(r"\$\{(\w+)", code))
+    assert {"ZOHO_CLIENT_ID", "DESK_DEPARTMENT_ID", "SALESIQ_SCREENNAME", "DESK_URL"} <= named
+    assert named <= set(written)
+    assert {"OPENAI_API_KEY", "SUPPORTBOT_ADMIN_TOKEN", "PORT"} <= set(written)
+    assert [line for line in lines if not line.startswith("#") and not line.endswith("=") and line] == [
+        "LOG_LEVEL=INFO"
+    ]

@@ -12,6 +12,7 @@ import click
 
 from supportbot.cli.chat import converse
 from supportbot.cli.loading import errors_of
+from supportbot.cli.naming import NAME, activation, called
 from supportbot.cli.options import BrokenFolder, color_option, paint_of
 from supportbot.cli.output import plural
 from supportbot.cli.talk import YOU, NoModel, Talk, show_reply, show_why
@@ -59,9 +60,12 @@ def command(context: click.Context, scripted: bool) -> int:
         say()
         asyncio.run(converse(Talk(bot, NoModel()), paint, trace=False))
     say("\n" + paint.strong("Next"))
-    widest = max(len(line) for line, _ in NEXT)
-    for line, why in NEXT:
+    next_lines = [(f"{called()}{line.removeprefix(NAME)}", why) for line, why in NEXT]
+    widest = max(len(line) for line, _ in next_lines)
+    for line, why in next_lines:
         say(f"  {paint.note(f'{line:<{widest}}')}  {why}")
+    if activate := activation():
+        say(f"  {paint.note(f'{activate:<{widest}}')}  then plain {NAME} does")
     return 0 if report.ok else 1
 
 
@@ -95,7 +99,7 @@ def check(bot: Bot, root: Path, paint: Paint) -> CheckReport:
     if report.ok:
         _done(total, "pass", time.perf_counter() - started, paint)
     else:
-        say(f"{paint.bad('✘')} {report.failures} of {total} failed: run supportbot test {root}")
+        say(f"{paint.bad('✘')} {report.failures} of {total} failed: run {called()} test {root}")
     return report
 
 

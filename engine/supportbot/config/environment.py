@@ -17,6 +17,14 @@ from supportbot.errors import SettingsError
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^{}]*))?\}")
 
 
+def references(text: str) -> dict[str, str]:
+    """The variables that a text names, in order, with their defaults (empty without one)."""
+    found: dict[str, str] = {}
+    for match in _REFERENCE.finditer(text):
+        found[match[1]] = found.get(match[1]) or match[2] or ""
+    return found
+
+
 class MissingVariables(SettingsError):
     """A text needs variables that have no value and no default; ``names`` says which."""
 
