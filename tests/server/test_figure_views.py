@@ -100,6 +100,24 @@ def test_without_a_message_id_the_same_request_id_is_the_same_message(tmp_path: 
     asyncio.run(run())
 
 
+def test_the_first_message_may_be_repeated_before_its_session_is_known(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with desk(tmp_path) as it:
+
+            async def first(message_id: str, text: str = "printer offline") -> bytes:
+                body = {"message": text, "message_id": message_id}
+                async with it.client.post(f"{it.url}/chat", json=body) as answer:
+                    assert answer.status == 200
+                    return await answer.read()
+
+            unguessable = "6f9619ff-8b86-d011-b42d-00cf4fc964ff"
+            assert await first(unguessable) == await first(unguessable)
+            assert await first(unguessable) != await first(unguessable, "please open a ticket")
+            assert await first("1") != await first("1"), "anybody may come up with that one"
+
+    asyncio.run(run())
+
+
 def test_figures_of_what_was_said(tmp_path: Path) -> None:
     async def run() -> None:
         async with desk(tmp_path) as it:

@@ -24,6 +24,7 @@ VISITOR_KEY = re.compile(r"[a-z][a-z0-9_]{0,39}", re.ASCII)
 VISITOR_KEYS = 16
 VISITOR_CHARS = 320
 MESSAGE_ID_CHARS = 128
+UNGUESSABLE = 32  # characters of a message id: as long as 128 random bits in hexadecimal, or a UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,13 @@ def parse(data: Mapping[str, Any], request_id: str = "") -> ChatRequest:
     """Read a request's JSON object. Raises Problem 400."""
     if "message" not in data:
         raise Problem(400, 'The key "message" is missing. Send "" to begin a conversation.')
-    session_id = _session_id(data.get("session_id"))
     text = clean(_string(data["message"], "message")).strip()
+    message_id = _message_id(data.get("message_id"))
+    session_id = _session_id(data.get("session_id")) or _first_session(message_id, text)
     return ChatRequest(
         session_id=session_id,
         text=text,
-        message_id=_message_id(data.get("message_id")) or guessed_id(session_id, text, request_id),
+        message_id=message_id or guessed_id(session_id, text, request_id),
         visitor=_visitor(data.get("visitor")),
     )
 
@@ -80,9 +82,18 @@ def check_session_id(value: str) -> str:
     return value
 
 
+def _first_session(message_id: str, text: str) -> str:
+    """The session that begins with a message. Its sender may repeat it, knowing no session yet: an id that nobody
+    else can guess leads to the same session again."""
+    if len(message_id) < UNGUESSABLE:
+        return new_id()
+    said = "\0".join((message_id, text)).encode("utf-8", "replace")
+    return blake2b(said, digest_size=16, person=b"session").hexdigest()
+
+
 def _session_id(value: object) -> str:
     if value is None:
-        return new_id()
+        return ""
     text = check_session_id(_string(value, "session_id"))
     if text.startswith(RESERVED):
         raise Problem(400, f'A "session_id" that begins with "{RESERVED}" belongs to another channel.')
