@@ -31,7 +31,7 @@ async def child(folder: Path, url: str, name: str) -> None:
         async def visitor(number: int) -> None:
             for turn in range(10_000):
                 session = f"{name}-{number}-{turn}"
-                await the_world.ticket(session, f"person{number}-{turn % 5}@example.com")
+                await the_world.ticket(session, f"person{number}-{turn % 60}@example.com")
                 print(session, flush=True)
 
         await asyncio.gather(*(visitor(number) for number in range(VISITORS)))
@@ -56,14 +56,16 @@ async def rounds(count: int, seed: int, folder: Path) -> str:
             calls = await the_world.store.outbox.listed(("waiting", "done", "dead"), 1_000_000)
     made = Counter(item["subject"].rpartition("[")[2].rstrip("]") for item in zoho.tickets)
     states = {call.session_id: call for call in calls}
-    lost = [session for session in acknowledged if session not in states or not made[states[session].id]]
+    given_up = {call.session_id for call in calls if call.state == "dead"}  # visible, and their visitors were told
+    missing = [session for session in acknowledged if session not in states or not made[states[session].id]]
+    lost = [session for session in missing if session not in given_up]
     doubled = [reference for reference, times in made.items() if times > 1]
     strangers = [reference for reference in made if reference not in {call.id for call in calls}]
     return (
         f"seed {seed}: {count} kills, {len(acknowledged)} confirmed tickets, {len(calls)} calls, "
         f"{sum(zoho.faults.values())} faults, {len(zoho.refreshes)} token refreshes; lost {len(lost)}, "
         f"doubled {len(doubled)}, without a call {len(strangers)}, "
-        f"given up {sum(call.state == 'dead' for call in calls)}, still waiting "
+        f"given up {len(given_up)}, still waiting "
         f"{sum(call.state == 'waiting' for call in calls)}"
     )
 
