@@ -52,12 +52,31 @@ def test_a_turn_answers_and_is_stored_with_its_record(bot: Bot) -> None:
     )  # fmt: skip
 
 
-def test_the_record_is_masked_and_the_session_is_not(bot: Bot) -> None:
-    store = MemoryStore()
-    result = asyncio.run(conversations(bot, store).take(message("printer offline, mail jane@example.com pw: hunter2")))
+def test_the_record_is_masked_and_the_session_keeps_no_secret(bot: Bot, tmp_path: Path) -> None:
+    said = "Printer offline, mail jane@example.com, pw: hunter2, card 4111 1111 1111 1111, session id 482 193 771"
+
+    async def run() -> TurnResult:
+        store = SQLiteStore(tmp_path / "sessions.db")
+        try:
+            return await conversations(bot, store).take(message(said))
+        finally:
+            await store.close()
+
+    result = asyncio.run(run())
     assert result.record is not None
-    assert result.record.text == "printer offline, mail [e-mail] pw: [secret]"
-    assert "jane@example.com" in result.session.history[-1].said
+    assert result.record.text == "Printer offline, mail [e-mail], pw: [secret] card [card], session id [remote session]"
+    kept = "Printer offline, mail jane@example.com, pw: [secret] card [card], session id [remote session]"
+    assert result.session.history[-1].said == kept
+    stored = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"jane@example.com" in stored
+    for secret in (b"hunter2", b"4111 1111", b"482 193"):
+        assert secret not in stored
+
+
+def test_the_history_keeps_what_is_no_secret_as_it_was_written(bot: Bot) -> None:
+    said = "Ça ne marche pas: printer offline, call +44 20 7946 0123 about ticket 1234567 from 192.168.0.14"
+    result = asyncio.run(conversations(bot).take(message(said)))
+    assert result.session.history[-1].said == said
 
 
 def test_messages_of_one_session_wait_for_each_other_and_others_do_not(bot: Bot) -> None:

@@ -57,8 +57,8 @@ class TokenStore(Protocol):
 
     async def lease(self, key: str, owner: str, now: float, until: float) -> bool: ...
 
-    async def put_token(self, key: str, token: Token) -> None:
-        """Store it and give the lease back."""
+    async def put_token(self, key: str, token: Token, owner: str = "", until: float = 0.0) -> None:
+        """Store it, and in the same step give the lease back, or hold it on for ``owner``."""
         ...
 
 
@@ -78,9 +78,9 @@ class MemoryTokens:
         self._leases[key] = until
         return True
 
-    async def put_token(self, key: str, token: Token) -> None:
+    async def put_token(self, key: str, token: Token, owner: str = "", until: float = 0.0) -> None:
         self._tokens[key] = token
-        self._leases.pop(key, None)
+        self._leases[key] = until
 
 
 class Held(Exception):
@@ -143,8 +143,8 @@ class TokenSource:
             fresh = replace(known, held_until=recent[0] + WINDOW, held="throttled: too many refreshes of our own")
         else:
             # Counted before it is asked for: a process that dies meanwhile has used it up all the same.
-            await self._tokens.put_token(key, replace(known, refreshes=(*recent, moment)))
-            await self._tokens.lease(key, self._owner, moment, moment + LEASE)
+            asked = replace(known, refreshes=(*recent, moment))
+            await self._tokens.put_token(key, asked, self._owner, moment + LEASE)
             fresh = replace(await self._buy(connection, auth, private, known), refreshes=(*recent, moment))
         await self._tokens.put_token(key, fresh)
         moment = self._now().timestamp()

@@ -161,9 +161,9 @@ class SQLiteOutbox:
         )
         return await self._change(query, (key, owner, until, now)) > 0
 
-    async def put_token(self, key: str, token: Token) -> None:
-        query = "INSERT OR REPLACE INTO tokens (key, owner, until, body) VALUES (?, '', 0, ?)"
-        await self._change(query, (key, _encode(token)))
+    async def put_token(self, key: str, token: Token, owner: str = "", until: float = 0.0) -> None:
+        query = "INSERT OR REPLACE INTO tokens (key, owner, until, body) VALUES (?, ?, ?, ?)"
+        await self._change(query, (key, owner, until, _encode(token)))
 
     # --- inside ------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from supportbot.runtime.opening import Opened, reopen
 from supportbot.runtime.pending import NOTHING_QUEUED, CallDesk, end_of, with_ends
 from supportbot.runtime.ports import Actions, Clock, Conflict, Model, Record, Store, StoredReply
 from supportbot.runtime.queued import CallChanges, QueuedCall
-from supportbot.runtime.records import build_record, idle_result, silence_record, standing_of
+from supportbot.runtime.records import build_record, idle_result, silence_record, standing_of, without_secrets
 
 GUESSED = "~"  # begins an id that was made from what a message says, because its channel gave none
 WINDOW = timedelta(hours=76)  # in which a message id is known again: longer than any sender's retries
@@ -247,7 +247,12 @@ class Conversations:
         record = build_record(bot, turn, decision, outcomes, conclusion, asked.request_id, seconds, standing.result)
         reply = paid(_with_unheard(opened, conclusion.reply), stored.undelivered if stored is not None else ())
         session = replace(
-            conclusion.session, version=opened.version + 1, asked=count, person=standing.person, undelivered=()
+            conclusion.session,
+            history=without_secrets(conclusion.session.history),
+            version=opened.version + 1,
+            asked=count,
+            person=standing.person,
+            undelivered=(),
         )
         concluded = perf_counter()
         stages = [
@@ -295,6 +300,7 @@ class Conversations:
         reply = paid(_with_unheard(opened, conclusion.reply), stored.undelivered if stored is not None else ())
         session = replace(
             conclusion.session,
+            history=without_secrets(conclusion.session.history),
             version=first.session.version + 1,
             asked=first.session.asked,
             person=standing.person,

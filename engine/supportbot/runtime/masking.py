@@ -105,6 +105,11 @@ def _number(found: Any) -> str:
     return CARD if any(_luhn(window) for window in _windows(digits[:60])) else NUMBER
 
 
+def _card(found: Any) -> str:
+    """Only a card goes; a phone number stays."""
+    return CARD if _number(found) == CARD else str(found.group())
+
+
 def _windows(digits: str) -> Iterator[str]:
     """Every run of as many digits as a card has."""
     for size in range(13, 20):
@@ -129,6 +134,7 @@ _RULES: tuple[Rule, ...] = (
     (_compiled(_REMOTE), rf"\1{REMOTE}"),
     (_compiled(_DIGITS), _number),
 )
+_SECRET_RULES: tuple[Rule, ...] = (*(rule for rule in _RULES[:-1] if rule[1] != E_MAIL), (_RULES[-1][0], _card))
 
 
 def plain(text: str) -> str:
@@ -151,6 +157,16 @@ _KEY_CHARS = 32
 def mask(text: str) -> str:
     """The text with e-mail addresses, phone and card numbers, passwords, keys and remote-session ids replaced."""
     return text if _is_harmless(text) else mask_thoroughly(text)
+
+
+def mask_secrets(text: str) -> str:
+    """The text without card numbers, passwords, keys and remote-session ids; the rest, and its spelling, stays."""
+    if _is_harmless(text):
+        return text
+    before = masked = plain(text)
+    for pattern, replacement in _SECRET_RULES:
+        masked = pattern.sub(replacement, masked)
+    return text if masked == before else str(masked)
 
 
 def _is_harmless(text: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 from supportbot.decision.conclude import PENDING
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Conclusion, Decision, Outcome
-from supportbot.model.session import Session, Turn
+from supportbot.model.session import Exchange, Session, Turn
 from supportbot.runtime.ids import new_id
-from supportbot.runtime.masking import mask
+from supportbot.runtime.masking import mask, mask_secrets
 from supportbot.runtime.ports import Record
 
 GREETING = "greeting"  # handler and kind of a record that a greeting wrote
@@ -96,6 +96,17 @@ def build_record(
         cost=sum(answer.cost for answer in answers),
         saved=max(0, knowledge_tokens(bot) - tokens_in) if decision else 0,
     )
+
+
+def without_secrets(history: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
+    """The history as it is stored: no password, card number, key or remote-session id in its last exchange."""
+    if not history:
+        return history
+    last = history[-1]
+    said, answered = mask_secrets(last.said), mask_secrets(last.answered)
+    if (said, answered) == (last.said, last.answered):
+        return history
+    return (*history[:-1], replace(last, said=said, answered=answered))
 
 
 def silence_record(bot: Bot, before: Session, after: Session, now: datetime, reply: str, result: str) -> Record:
