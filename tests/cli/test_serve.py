@@ -172,3 +172,15 @@ def test_where_it_listens() -> None:
 def test_a_port_that_is_none(port: str) -> None:
     with pytest.raises(SettingsError, match="PORT is"):
         options_of({"PORT": port}, None, None)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_port_that_is_taken_is_said_once_and_nothing_starts(command: Run, small: Path, workers: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = command("serve", "--port", port, "--workers", workers, cwd=small)
+    assert (done.returncode, done.stdout) == (2, "")
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert f"cannot listen on 127.0.0.1:{port}: " in errors[0]
+    assert "--port" in errors[0]

@@ -44,7 +44,7 @@ from supportbot.server.app import create_app
 from supportbot.server.observing import Beside
 from supportbot.server.once import get
 from supportbot.server.options import Secret, ServerOptions
-from supportbot.server.run import serve
+from supportbot.server.run import check_free, serve
 
 DEFAULT_PORT = 8080
 KEPT_SESSIONS = 20_000
@@ -90,6 +90,7 @@ def command(
         return 0
     if options.port == 0:
         raise UsageError("--workers needs a port of its own: name one with --port")
+    check_free(options)
     say(f"{workers} processes listen on http://{options.host}:{options.port}")
     return run_workers(workers, lambda: asyncio.run(_serve(start, environment, options, reload, None)))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from supportbot.cli.terminal import say
-from supportbot.errors import UsageError
+from supportbot.errors import SupportbotError, UsageError
 
 TOO_SOON = 2.0  # seconds; a process that dies sooner will not live on the next time either
 
@@ -35,7 +35,7 @@ class _Workers:
             signal.signal(signal.SIGHUP, self._pass_on)
         for _ in range(number):
             self._start()
-        failed = False
+        failed = 0
         while self.started:
             process, status = os.waitpid(-1, 0)
             began = self.started.pop(process, None)
@@ -44,11 +44,11 @@ class _Workers:
             code = os.waitstatus_to_exitcode(status)
             say(f"note: a server process ended with code {code}", err=True)
             if time.monotonic() - began < TOO_SOON:
-                failed = True
+                failed = failed or (code if code > 0 else 1)
                 self._end(signal.SIGTERM, None)
             else:
                 self._start()
-        return 1 if failed else 0
+        return failed
 
     def _start(self) -> None:
         sys.stdout.flush()
@@ -66,6 +66,7 @@ class _Workers:
             self.work()
             code = 0
         except Exception as problem:
+            code = problem.exit_code if isinstance(problem, SupportbotError) else 1
             say(f"error: {problem}", err=True)
         finally:
             sys.stdout.flush()

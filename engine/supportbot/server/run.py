@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
@@ -61,10 +63,30 @@ async def _listen(runner: Runner, options: ServerOptions) -> None:
     try:
         await site.start()
     except (OSError, OverflowError) as failure:
-        where = f"{options.host}:{options.port}"
-        reason = getattr(failure, "strerror", None) or failure
-        remedy = "choose another address with --host and --port"
-        raise SettingsError(f"cannot listen on {where}: {reason}; {remedy}") from None
+        raise _cannot_listen(options, failure) from None
+
+
+def check_free(options: ServerOptions) -> None:
+    """Raise SettingsError when somebody listens there already: processes that share a port would not notice."""
+    try:
+        for family, kind, protocol, _, address in socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        ):
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind(address)
+    except (OSError, OverflowError) as failure:
+        raise _cannot_listen(options, failure) from None
+
+
+def _cannot_listen(options: ServerOptions, failure: Exception) -> SettingsError:
+    where = f"{options.host}:{options.port}"
+    reason = str(getattr(failure, "strerror", None) or failure)
+    if getattr(failure, "errno", None):
+        reason = os.strerror(failure.errno) if failure.errno > 0 else reason  # type: ignore[attr-defined]
+    return SettingsError(f"cannot listen on {where}: {reason}; choose another address with --host and --port")
 
 
 class Stop:
