@@ -171,6 +171,21 @@ def test_in_other_messages_only_plain_words_count(text: str, then: str | None) -
     assert found is None or found.text == f"2026-11-{then}"
 
 
+@pytest.mark.parametrize(
+    ("text", "then"),
+    [
+        ("could you ring me at five", "2026-11-23T17:00"),
+        ("call me at 4", "2026-11-23T16:00"),
+        ("call me at one of these numbers", None),
+        ("call me, at one point it crashed", None),
+        ("call me, five of us cannot work", None),
+    ],
+)
+def test_the_hour_in_the_wish_for_a_call(text: str, then: str | None) -> None:
+    found = wanted(text, HERE, asked=False)
+    assert (found and found.text) == then
+
+
 @given(st.text(max_size=120), st.sampled_from(["", "2026-11-25T11:00", "nonsense"]))
 def test_any_text_gives_a_moment_or_none(text: str, before: str) -> None:
     for calendar in (HERE, replace(HERE, hours=None, zone=NEW_YORK)):

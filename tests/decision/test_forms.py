@@ -77,6 +77,52 @@ def test_a_text_is_filled_with_the_problem(tell: Tell) -> None:
     assert values(talk)["problem"] == "my printer is offline"
 
 
+@pytest.mark.parametrize(
+    ("message", "problem"),
+    [
+        ("call me back, the paper is stuck", "call me back, the paper is stuck"),
+        ("please call me back", None),
+        ("call me about the printer", None),  # a thing, but no trouble
+    ],
+)
+def test_a_text_is_filled_with_a_problem_in_the_opening_message(tell: Tell, message: str, problem: str | None) -> None:
+    added = "- {name: problem, ask: ask_name, prefill: [message]}\n      - {name: name, "
+    talk = tell((FORMS, "- {name: name, ", added))
+    talk.say(message)
+    assert values(talk).get("problem") == problem
+
+
+def test_a_problem_that_is_only_said_again_is_told_in_its_first_words(tell: Tell) -> None:
+    added = "- {name: problem, ask: ask_name, prefill: [message]}\n      - {name: name, "
+    talk = tell((FORMS, "- {name: name, ", added))
+    talk.say("my printer is offline")
+    talk.say("call me, the printer is offline")
+    assert values(talk)["problem"] == "my printer is offline"
+
+
+@pytest.mark.parametrize(
+    ("slot", "answer", "taken"),
+    [
+        ("summary", "no", False),
+        ("summary", "yes please", False),
+        ("summary", "no toner", True),
+        ("details", "yes", False),
+        ("details", "no", True),  # nothing else
+        ("reason", "yes", True),  # what the question was is not known
+    ],
+)
+def test_yes_and_no_are_no_story(tell: Tell, slot: str, answer: str, taken: bool) -> None:
+    talk = tell(
+        (
+            FORMS,
+            "- {name: name, type: text,",
+            f"- {{name: {slot}, type: text, ask: ask_name}}\n      - {{name: name, type: text,",
+        )
+    )
+    asked(talk, slot).say(answer)
+    assert values(talk).get(slot) == (answer if taken else None)
+
+
 # --- answers ----------------------------------------------------------------------------------
 
 

@@ -95,16 +95,19 @@ class Asker:
         return tuple(dict.fromkeys(region for region in (country, self.bot.settings.region) if len(region) == 2))
 
 
-def prefill(asker: Asker, message: Message, form: Form, held: Mapping[int, object]) -> dict[str, SlotValue]:
+def prefill(
+    asker: Asker, message: Message, form: Form, held: Mapping[int, object], stated: bool = False
+) -> dict[str, SlotValue]:
     """What is known before the first question: earlier slots, the visitor's profile, the opening message.
 
-    An optional choice is never asked for, so what the opening message says of it always counts.
+    An optional choice is never asked for, so what the opening message says of it always counts. ``stated``: the
+    message names a problem of its own besides the wish for the form.
     """
     values: dict[str, SlotValue] = {}
     for spec in form.slots:
         listens = spec.optional and spec.type == "choice" and "message" not in spec.prefill
         for source in (*spec.prefill, "message") if listens else spec.prefill:
-            value = _from_source(spec, source, message, held, asker)
+            value = _from_source(spec, source, message, held, asker, stated)
             if value is not None and value != "":
                 values[spec.name] = value
                 break
@@ -112,7 +115,7 @@ def prefill(asker: Asker, message: Message, form: Form, held: Mapping[int, objec
 
 
 def _from_source(
-    spec: SlotSpec, source: str, message: Message, held: Mapping[int, object], asker: Asker
+    spec: SlotSpec, source: str, message: Message, held: Mapping[int, object], asker: Asker, stated: bool
 ) -> SlotValue | None:
     session = asker.session
     if source.startswith("visitor."):
@@ -122,7 +125,9 @@ def _from_source(
     if source == "slots":
         return session.slots.get(spec.name)
     if spec.type == "text":
-        return _introduced(message.text) if spec.name.split("_")[-1] == "name" else _problem(session, spec)
+        if spec.name.split("_")[-1] == "name":
+            return _introduced(message.text)
+        return message.text.strip()[: spec.max_chars] if stated else _problem(session, spec)
     if spec.type == "choice":
         return next((value for value, block in spec.choices if block in held), None)
     return typed_value(spec, message.text, asker, asked=False)

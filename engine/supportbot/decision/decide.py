@@ -99,7 +99,23 @@ class _Deciding:
                 self.draft.asked_guide = guide.id
                 return
 
+    def _states_a_problem(self, option: Option) -> bool:
+        """ "my wifi is down, open a ticket": a guide for other words than the rule's, about something new."""
+        own = {at for hit in option.hits for at in range(hit.start, hit.end)}
+        running = self.draft.session.guide
+        known = self.bot.guides[running.guide].category if running is not None else ""
+        return any(
+            isinstance(other.rule, Guide)
+            and other.rule.steps != ()
+            and other.rule.category != known
+            and other.held is not None
+            and any(not own.issuperset(range(hit.start, hit.end)) for hit in other.hits)
+            for other in guide_options(self.bot, self.found, self.classified)
+        )
+
     def _remember(self, option: Option) -> None:
+        if any(isinstance(step, OpenForm) for step in option.rule.do):
+            self.draft.states_problem = self._states_a_problem(option)
         self.draft.remember({slot: value for hit in option.hits for slot, value in hit.captures})
 
     def _guide(self, guide: Guide) -> None:

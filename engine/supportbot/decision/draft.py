@@ -45,6 +45,7 @@ class Draft:
         self.triggers: list[str] = []
         self.notes: list[str] = []  # for the trace
         self.held: Mapping[int, object] = {}  # blocks that hold for the message
+        self.states_problem = False  # besides what the rule that answers has found in it
         self.asked_guide = ""  # that a message which says "no" asks for in the same breath
         self._category = session.category  # before this turn
         self._steps = 0
@@ -185,7 +186,7 @@ class Draft:
             self.run(off.when_off or off.on_failure)
             return
         asker = Asker(self.bot, self.session, self.now)
-        known = prefill(asker, self.message, self.bot.forms[form_id], self.held)
+        known = prefill(asker, self.message, self.bot.forms[form_id], self.held, self.states_problem)
         self.change(form=FormState(form_id, None, known, 0, asker.refused))
         self.ask_next()
 

@@ -15,6 +15,9 @@ CANCEL_WORDS, STORY_WORDS = 10, 6  # "cancel" inside a longer story is part of t
 
 
 _AGREED = frozenset(("yes", "ok", "okay", "yeah", "yep", "sure", "please"))
+_POLITE = frozenset(("please", "thanks", "thank", "you", "sir", "it", "that"))
+_TITLES = frozenset(("summary", "subject", "title", "problem"))  # slots that say what it is about
+_STORIES = frozenset(("details", "description"))
 _SHORT = 2  # tokens of "no", "yes please"
 _CHANGES = frozenset(["wrong", "change", "different", "edit", "update", "incorrect", "other", "another"])
 _QUESTIONS = frozenset(
@@ -88,6 +91,8 @@ def _answering(
         return NOT_TAKEN
     if _is_name(spec) and _no_name(draft, found):
         return _try_again(draft, form, state, spec.invalid or spec.ask)
+    if _says_nothing(draft, spec, found):
+        return _try_again(draft, form, state, spec.invalid or spec.ask)
     value = read_answer(spec, text, found.held, asker, state.values.get(spec.name))
     known = {**state.values, spec.name: "" if value is None else value}
     values = {} if value is None else {spec.name: value}
@@ -152,6 +157,17 @@ def _no_name(draft: Draft, found: Found) -> bool:
     if words is None or len(found.tokens) > _SHORT:
         return False
     return words.no in found.held or not _AGREED.isdisjoint(found.tokens)
+
+
+def _says_nothing(draft: Draft, spec: SlotSpec, found: Found) -> bool:
+    """A bare "yes" or "no" is no title and no story; but "what else?" may be answered by "nothing"."""
+    words, last = draft.bot.form_words, spec.name.split("_")[-1]
+    if words is None or spec.type != "text" or last not in _TITLES | _STORIES:
+        return False
+    blocks = (words.yes, words.no) if last in _TITLES else (words.yes,)
+    held = [found.held[block] for block in blocks if block in found.held]
+    said = {at for block in held for hit in block.hits for at in range(hit.start, hit.end)}
+    return bool(said) and all(at in said or word in _POLITE for at, word in enumerate(found.tokens))
 
 
 def _confirming(draft: Draft, form: Form, state: FormState, found: Found, others_match: bool) -> FormTurn:

@@ -153,7 +153,7 @@ def _coming_day(number: int, today: date) -> date:
 
 def clock_words(words: Sequence[str], asked: bool) -> list[str]:
     """The words with every time spelled so that it can be read. ``asked``: the question was when."""
-    made = [_NUMBERS.get(word, word) for word in words] if asked else list(words)
+    made = [_NUMBERS.get(word, word) if asked or _after_at(words, at) else word for at, word in enumerate(words)]
     if asked and made in (["later"], ["a", "bit", "later"], ["a", "little", "later"]):
         return ["in", "2", "hours"]
     made = _quarters(made)
@@ -161,6 +161,12 @@ def clock_words(words: Sequence[str], asked: bool) -> list[str]:
     made = _ranges(made)
     made = _thirty(made)
     return _bare_hour(made) if asked else made
+
+
+def _after_at(words: Sequence[str], at: int) -> bool:
+    """ "ring me at five", but not "at one of these numbers"."""
+    follows = words[at + 1] if at + 1 < len(words) else ""
+    return at > 0 and words[at - 1] == "at" and follows not in ("of", "point", "stage", "time")
 
 
 def _one(word: str, asked: bool) -> list[str]:
