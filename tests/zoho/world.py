@@ -25,7 +25,7 @@ from supportbot.runtime.conversation import Conversations, TurnResult
 from supportbot.runtime.outbox import OutboxWorker, Patience
 from supportbot.runtime.pending import CallDesk
 
-QUICK = Patience(tries=12, first=0.01, most=0.1, lease=3.0, look=0.02, parallel=64, grace=1.0)
+QUICK = Patience(tries=12, first=0.01, most=0.1, lease=15.0, look=0.02, parallel=64, grace=1.0)
 TIMEOUT, AFTER = 0.4, 1.0  # seconds: of one try, and until the absence of a write is final
 
 
