@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from supportbot.decision.hours import is_open, next_open, spoken
+from supportbot.decision.hours import is_open, next_open, spoken, week
 from supportbot.model.bot import Hours
 
 LONDON = ZoneInfo("Europe/London")
@@ -77,3 +77,19 @@ def test_a_desk_that_never_opens() -> None:
 )
 def test_an_opening_is_spoken(moment: str, expected: str) -> None:
     assert spoken(datetime.fromisoformat(moment).replace(tzinfo=LONDON), utc("2026-11-23T10:00")) == expected
+
+
+@pytest.mark.parametrize(
+    ("days", "text"),
+    [
+        ({}, ""),
+        ({2: (DAY,)}, "Wednesday 09:00-17:30"),
+        ({0: (DAY,), 1: (DAY,)}, "Monday and Tuesday 09:00-17:30"),
+        (
+            dict.fromkeys(range(4), (DAY,)) | {4: ((time(13), time(17)), (time(9), time(12))), 6: (DAY,)},
+            "Monday to Thursday 09:00-17:30, Friday 09:00-12:00 and 13:00-17:00, Sunday 09:00-17:30",
+        ),
+    ],
+)
+def test_the_hours_of_the_week(days: dict[int, tuple[tuple[time, time], ...]], text: str) -> None:
+    assert week(Hours(LONDON, days, frozenset())) == text

@@ -35,7 +35,7 @@ Roots = Mapping[str, frozenset[str] | None]
 COMMON: Final[Roots] = {
     "visitor": frozenset({"name", "email", "phone", "language"}),
     "session": frozenset({"attempts", "turns", "state", "category", "guide", "step"}),
-    "hours": frozenset({"open", "next_open"}),
+    "hours": frozenset({"open", "next_open", "week"}),
     "form": frozenset({"wanted", "possible"}),
     "now": frozenset({"date", "time", "weekday", "hour"}),
     "bot": frozenset({"name", "time_zone"}),

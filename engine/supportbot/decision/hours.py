@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from supportbot.model.bot import Hours
 
 DAYS_AHEAD = 15  # the longest closure that is looked past
+_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def is_open(hours: Hours, now: datetime) -> bool:
@@ -33,6 +34,23 @@ def next_open(hours: Hours, now: datetime) -> datetime | None:
             if opening > local:
                 return opening
     return None
+
+
+def week(hours: Hours) -> str:
+    """All opening hours, in the bot's time zone: ``Monday to Thursday 08:00-18:00, Friday 08:00-17:00``."""
+    told: list[tuple[int, int, str]] = []  # first day, last day, hours
+    for day in range(7):
+        spans = " and ".join(f"{start:%H:%M}-{end:%H:%M}" for start, end in sorted(hours.days.get(day, ())))
+        if told and told[-1][1:] == (day - 1, spans):
+            told[-1] = (told[-1][0], day, spans)
+        elif spans:
+            told.append((day, day, spans))
+    return ", ".join(f"{_days(first, last)} {spans}" for first, last, spans in told)
+
+
+def _days(first: int, last: int) -> str:
+    between = "" if first == last else f" {'and' if last == first + 1 else 'to'} {_WEEKDAYS[last]}"
+    return _WEEKDAYS[first] + between
 
 
 def open_moments(hours: Hours, since: datetime, step: timedelta, days: int) -> Iterator[datetime]:

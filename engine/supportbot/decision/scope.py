@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from supportbot.decision.hours import is_open, next_open, possible, spoken, zone_name
+from supportbot.decision.hours import is_open, next_open, possible, spoken, week, zone_name
 from supportbot.decision.zones import zone_of
 from supportbot.model.bot import Bot
 from supportbot.model.session import Session, SlotValue
@@ -31,7 +31,7 @@ def scope_of(
             "guide": guide.guide if guide else "",
             "step": guide.step + 1 if guide else 0,
         },
-        "hours": {"open": is_open(hours, now), "next_open": _next_open(bot, session, now)},
+        "hours": {"open": is_open(hours, now), "next_open": _next_open(bot, session, now), "week": week(hours)},
         "form": _form(bot, session, now),
         "now": {
             "date": local.date().isoformat(),
