@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -164,7 +165,9 @@ def test_a_token_service_that_is_away_is_asked_again_soon(tmp_path: Path) -> Non
         clock = OfficeClock()
         zoho = FakeZoho()
         async with zoho.running(), caller(zoho, tmp_path, clock) as one:
-            environment = {**zoho.environment(), "ZOHO_ACCOUNTS_URL": "http://127.0.0.1:1"}
+            with socket.create_server(("127.0.0.1", 0)) as closed:
+                port = closed.getsockname()[1]
+            environment = {**zoho.environment(), "ZOHO_ACCOUNTS_URL": f"http://127.0.0.1:{port}"}
             away = HttpActions(environment, one.store.outbox, clock.now)
             result = await away.call(one.bot, one.bot.actions["find_contact"], SCOPE)
             await away.close()
