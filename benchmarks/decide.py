@@ -60,26 +60,40 @@ def stages(bot: Bot, pool: list[str], count: int = 1500) -> dict[str, float]:
     }
 
 
-def bare_ahocorasick(pool: list[str], count: int = 1500) -> float:
+def ahocorasick(pool: list[str], count: int = 1500) -> dict[str, float]:
+    """The same messages through ahocorasick_rs: its search alone, and the job that matching has to do.
+
+    The job is to find whole words whatever the spelling, so its text is brought into the normal form first.
+    Both know no typing mistakes, gaps or lists, and decide nothing.
+    """
     import ahocorasick_rs
 
-    automaton = ahocorasick_rs.AhoCorasick(pool, implementation=ahocorasick_rs.Implementation.ContiguousNFA)
-    return per_item(lambda text: automaton.find_matches_as_indexes(text, overlapping=True), messages(pool, count))
+    texts = messages(pool, count)
+    automaton = ahocorasick_rs.AhoCorasick([f" {phrase} " for phrase in pool])
+
+    def search(text: str) -> object:
+        return automaton.find_matches_as_indexes(text, overlapping=True)
+
+    def job(text: str) -> object:
+        return {
+            found[0] for found in automaton.find_matches_as_indexes(f" {' '.join(tokens(text))} ", overlapping=True)
+        }
+
+    return {"ahocorasick_rs search": per_item(search, texts), "its whole job": per_item(job, texts)}
 
 
 def main() -> None:
     rows: dict[int, dict[str, float]] = {}
     for rules in (20, 1_000, 10_000, 20_000):
         bot, pool = generated_bot(rules, 5)
-        rows[len(pool)] = stages(bot, pool) | {"ahocorasick_rs": bare_ahocorasick(pool)}
-        shown = "  ".join(f"{name} {value:6.1f}" for name, value in rows[len(pool)].items())
+        rows[len(pool)] = stages(bot, pool) | ahocorasick(pool)
+        shown = "  ".join(f"{name} {value:.1f}" for name, value in rows[len(pool)].items())
         print(f"{rules:6d} rules {len(pool):7d} phrases   {shown}   (microseconds a message)")
     small, large = rows[min(rows)], rows[max(rows)]
     print(f"decide, {max(rows)} against {min(rows)} phrases: {large['decide'] / small['decide']:.2f} times (at most 4)")
     ten = rows[50_000]
-    print(
-        f"decide at 10,000 rules against bare ahocorasick_rs: {ten['decide'] / ten['ahocorasick_rs']:.2f} times (at most 8)"
-    )
+    for name in ("its whole job", "ahocorasick_rs search"):
+        print(f"decide at 10,000 rules against {name}: {ten['decide'] / ten[name]:.1f} times")
 
 
 if __name__ == "__main__":
