@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, partial
 
 from supportbot.decision.decide import known_session
 from supportbot.decision.draft import Draft, first_trigger, way_out
 from supportbot.decision.forms import go_on, not_understood
+from supportbot.decision.render import Scope
+from supportbot.decision.scope import scope_of
 from supportbot.decision.suggestions import offered
 from supportbot.decision.wording import word
 from supportbot.model.bot import Bot, Step
@@ -82,28 +83,29 @@ def conclude(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcom
     if draft.effects:  # a turn asks the outside world once
         notes.append(f"not done, because an outcome asked for it: {', '.join(map(_name_of, draft.effects))}")
     waits = any(outcome.error == PENDING for outcome in outcomes)  # then silence is no lack of an answer
-    reply, session = _reply(bot, draft.session, parts, values, turn.now, None if waits else bot.settings.fallback)
+    reply, changes = _reply(bot, draft.session, parts, values, turn.now, None if waits else bot.settings.fallback)
     topic = decision.kind == "llm" or (decision.kind == "guide" and bool(bot.guides[decision.handler].steps))
-    session = _finished(bot, session, turn, reply, decision.handler, topic)
+    session = _finished(bot, draft.session, changes, turn, reply, decision.handler, topic)
     return Conclusion(session, reply, tuple(draft.triggers), "; ".join((*notes, *draft.notes)))
 
 
 def welcome(bot: Bot, turn: Turn) -> Conclusion:
     """The greeting of a conversation that begins without a question."""
     parts: list[Output | _ModelText] = [Say(bot.settings.greeting)] if bot.settings.greeting else []
-    reply, session = _reply(bot, known_session(bot, turn), parts, {}, turn.now)
-    return Conclusion(_finished(bot, session, turn, reply, GREETING, False), reply)
+    session = known_session(bot, turn)
+    reply, changes = _reply(bot, session, parts, {}, turn.now)
+    return Conclusion(_finished(bot, session, changes, turn, reply, GREETING, False), reply)
 
 
 def silence(
     bot: Bot, session: Session, outputs: Sequence[Output], triggers: Sequence[str], now: datetime
 ) -> Conclusion:
     """The reply to a silence: what time-outs say, without a message of the visitor."""
-    reply, session = _reply(bot, session, list(outputs), {}, now)
+    reply, changes = _reply(bot, session, list(outputs), {}, now)
     if reply.texts:
         exchange = Exchange("", reply.text, SILENCE, now)
-        session = replace(session, history=_longer(session, exchange, bot.settings.limits.history))
-    return Conclusion(replace(session, version=session.version + 1), reply, tuple(triggers))
+        changes["history"] = _longer(session, exchange, bot.settings.limits.history)
+    return Conclusion(_changed(session, changes), reply, tuple(triggers))
 
 
 def aside(bot: Bot, session: Session, steps: Sequence[Step], now: datetime) -> Conclusion:
@@ -113,10 +115,10 @@ def aside(bot: Bot, session: Session, steps: Sequence[Step], now: datetime) -> C
     outputs: list[Output | _ModelText] = [
         output for output in draft.outputs if not isinstance(output, HandOver | NobodyThere)
     ]
-    reply, after = _reply(bot, draft.session, outputs, {}, now)
-    history = _longer(after, Exchange("", reply.text, ASIDE, now), bot.settings.limits.history)
-    after = replace(after, history=history, updated_at=now, version=session.version + 1)
-    return Conclusion(after, reply, tuple(draft.triggers))
+    reply, changes = _reply(bot, draft.session, outputs, {}, now)
+    changes["history"] = _longer(draft.session, Exchange("", reply.text, ASIDE, now), bot.settings.limits.history)
+    changes["updated_at"] = now
+    return Conclusion(_changed(draft.session, changes), reply, tuple(draft.triggers))
 
 
 def settle(bot: Bot, session: Session, effect: CallAction, outcome: Outcome, now: datetime) -> Conclusion:
@@ -127,10 +129,10 @@ def settle(bot: Bot, session: Session, effect: CallAction, outcome: Outcome, now
     outputs: list[Output | _ModelText] = [
         output for output in draft.outputs if not isinstance(output, HandOver | NobodyThere)
     ]
-    reply, after = _reply(bot, draft.session, outputs, outcome.values, now)
-    history = _longer(after, Exchange("", reply.text, RESULT, now), bot.settings.limits.history)
-    after = replace(after, history=history, offered=session.offered, version=session.version + 1)
-    return Conclusion(after, reply, tuple(draft.triggers))
+    reply, changes = _reply(bot, draft.session, outputs, outcome.values, now)
+    changes["history"] = _longer(draft.session, Exchange("", reply.text, RESULT, now), bot.settings.limits.history)
+    changes["offered"] = session.offered
+    return Conclusion(_changed(draft.session, changes), reply, tuple(draft.triggers))
 
 
 def _name_of(effect: Effect) -> str:
@@ -207,10 +209,9 @@ def _reply(
     values: Mapping[str, SlotValue],
     now: datetime,
     otherwise: str | None = None,
-) -> tuple[Reply, Session]:
-    """The parts in words. ``otherwise``: said to a visitor who would hear nothing at all."""
-    draft = Draft(bot, session, _no_message(session, now), now)
-    scope = cache(partial(draft.scope, values))  # most texts are plain and need none
+) -> tuple[Reply, dict[str, object]]:
+    """The parts in words, and what they change in the session. ``otherwise``: said to who would hear nothing at all."""
+    scope = _Scope(bot, session, now, values)
     said: list[Suggested] = []
     variants = dict(session.variants)
     handoff: Handing | None = None
@@ -233,25 +234,51 @@ def _reply(
         worded, variants[otherwise] = word(bot, session, otherwise, scope)
         said.append(worded)
     reply = Reply(tuple(said), handoff, closed, unstaffed and handoff is None, blocked)
-    return reply, replace(session, variants=variants, closed=closed, offered=offered(bot, session, said))
+    return reply, {"variants": variants, "closed": closed, "offered": offered(bot, session, said)}
+
+
+class _Scope:
+    """The names that texts see, made when the first text asks for them: most texts are plain and need none."""
+
+    __slots__ = ("_asked", "_made")
+
+    def __init__(self, bot: Bot, session: Session, now: datetime, values: Mapping[str, SlotValue]) -> None:
+        self._asked = (bot, session, now, values)
+        self._made: Scope | None = None
+
+    def __call__(self) -> Scope:
+        if self._made is None:
+            self._made = scope_of(*self._asked)
+        return self._made
+
+
+def _changed(session: Session, changes: Mapping[str, object]) -> Session:
+    return replace(session, version=session.version + 1, **changes)  # type: ignore[arg-type]
 
 
 def _no_message(session: Session, now: datetime) -> Message:
     return Message("", session.id, "", session.channel, now)
 
 
-def _finished(bot: Bot, session: Session, turn: Turn, reply: Reply, handler: str, topic: bool) -> Session:
+def _finished(
+    bot: Bot,
+    session: Session,
+    changes: Mapping[str, object],
+    turn: Turn,
+    reply: Reply,
+    handler: str,
+    topic: bool,
+) -> Session:
     limits = bot.settings.limits
     said = turn.message.text[: limits.message_chars]
     exchange = Exchange(said, reply.text, handler, turn.now, topic)
-    return replace(
-        session,
-        history=_longer(session, exchange, limits.history),
-        turns=session.turns + 1,
-        updated_at=turn.now,
-        timeouts_fired=0,
-        version=session.version + 1,
-    )
+    ended: dict[str, object] = {
+        "history": _longer(session, exchange, limits.history),
+        "turns": session.turns + 1,
+        "updated_at": turn.now,
+        "timeouts_fired": 0,
+    }
+    return _changed(session, ended | dict(changes))
 
 
 def _longer(session: Session, exchange: Exchange, most: int) -> tuple[Exchange, ...]:
