@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import replace
 from datetime import datetime
+from operator import attrgetter
 
 from supportbot.decision.answers import Asker, prefill
 from supportbot.decision.hours import is_open
@@ -218,13 +219,15 @@ class Draft:
 
 
 _FIELDS = tuple(field.name for field in dataclass_fields(Session))
+_values = attrgetter(*_FIELDS)
+_SETTERS = tuple(vars(Session)[name].__set__ for name in _FIELDS)
 
 
 def _own_copy(session: Session) -> Session:
     """A copy that the draft may fill in place: a new record for each small change costs more than the matching."""
     copy = Session.__new__(Session)
-    for name in _FIELDS:
-        object.__setattr__(copy, name, getattr(session, name))
+    for fill, value in zip(_SETTERS, _values(session), strict=True):
+        fill(copy, value)
     return copy
 
 
