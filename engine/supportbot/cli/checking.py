@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Mapping
 from pathlib import Path
 
 from supportbot.compiler.compile import compile_bot
+from supportbot.config.collecting import no_garbage_collection
 from supportbot.config.folder import NOTHING, BotFiles, Memory, read_bot
 from supportbot.config.ignores import read_ignores, without_ignored
 from supportbot.config.own_schemas import stale_schemas
@@ -22,13 +22,8 @@ def check(
 
     ``memory`` and ``instead`` as in read_bot.
     """
-    was_on = gc.isenabled()
-    gc.disable()  # almost nothing of what is made is garbage; looking for it took a quarter of the time
-    try:
+    with no_garbage_collection():
         return _check(read_bot(root, memory, instead))
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _check(files: BotFiles) -> tuple[tuple[Diagnostic, ...], int]:

@@ -6,9 +6,7 @@ after everything that fills a slot was read.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +25,7 @@ from supportbot.compiler.overall import check_guide_steps, check_prompts, check_
 from supportbot.compiler.responses import compile_responses, define_responses
 from supportbot.compiler.settings import compile_settings, languages_of, typos_of
 from supportbot.compiler.triggers import Firing
+from supportbot.config.collecting import no_garbage_collection
 from supportbot.config.folder import BotFiles, read_bot
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Diagnostic, Place, in_order
@@ -49,20 +48,8 @@ def load_bot(root: Path) -> Compiled:
 
 def compile_bot(files: BotFiles) -> Compiled:
     """Compile documents that were read. Never raises for any content."""
-    with _no_garbage_collection():
+    with no_garbage_collection():
         return _compile(files)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Almost everything that is made here stays: looking for garbage took half of the time at 10,000 rules."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _compile(files: BotFiles) -> Compiled:

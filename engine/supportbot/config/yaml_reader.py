@@ -7,10 +7,7 @@ bytes can then unfold to hours of work). Events do neither, and they are the fas
 
 from __future__ import annotations
 
-import gc
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -25,6 +22,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+from supportbot.config.collecting import no_garbage_collection
 from supportbot.config.yaml_nodes import YamlList, YamlMap
 from supportbot.config.yaml_place import lines_of, locate
 from supportbot.config.yaml_scalars import NUMBER_STARTS, NumberProblem, typed
@@ -61,7 +59,7 @@ def read_yaml(source: str | bytes, file: str, max_bytes: int = MAX_BYTES) -> tup
     if text is None:
         return None, found
     reader = _Reader(text, file)
-    with _no_garbage_collection():
+    with no_garbage_collection():
         data = reader.read()
     return data, found + reader.found
 
@@ -78,18 +76,6 @@ def decode(source: str | bytes, file: str) -> tuple[str | None, list[Diagnostic]
     text = text.removeprefix("\ufeff")
     bad = _FORBIDDEN.search(text)
     return (None, [_forbidden(text, file, bad.start())]) if bad else (text, [])
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Building makes many objects and no garbage: collecting meanwhile costs a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 class _Stop(Exception):

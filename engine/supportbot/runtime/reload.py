@@ -6,7 +6,6 @@ What is wrong stays aside: the last good bot goes on, and the findings are shown
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import sys
 import time
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from supportbot.compiler.compile import compile_bot
+from supportbot.config.collecting import no_garbage_collection
 from supportbot.config.folder import BotFiles, read_bot
 from supportbot.diagnostics import Diagnostic, Place, error
 from supportbot.errors import StoreError
@@ -149,15 +149,13 @@ class Reloader:
 def _compile(files: BotFiles) -> tuple[Bot | None, tuple[Diagnostic, ...]]:
     """In a thread beside the turns, which must hardly notice: threads take turns quickly meanwhile, and the garbage
     collector, whose look through a large bot would hold up all of them at once, waits."""
-    collects, interval = gc.isenabled(), sys.getswitchinterval()
-    gc.disable()
+    interval = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:
-        compiled = compile_bot(files)
+        with no_garbage_collection():
+            compiled = compile_bot(files)
     finally:
         sys.setswitchinterval(interval)
-        if collects:
-            gc.enable()
     errors = tuple(item for item in compiled.diagnostics if item.severity == "error")
     return compiled.bot, errors
 
