@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from supportbot.cli.queueing import actions_off, with_off
+from supportbot.cli.queueing import with_off
+from supportbot.cli.surroundings import actions_off
 from supportbot.compiler.compile import load_bot
 from supportbot.decision.conclude import conclude, start_session
 from supportbot.decision.decide import decide

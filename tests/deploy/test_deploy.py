@@ -14,8 +14,8 @@ import pytest
 import yaml
 from tests.docs.operations_tables import samples
 
-from supportbot.cli.last_good import store_file
-from supportbot.cli.serve import DEFAULT_PORT, options_of
+from supportbot.cli.serve import options_of
+from supportbot.cli.surroundings import DEFAULT_PORT, store_file
 from supportbot.compiler.compile import load_bot
 from supportbot.server.app import routes
 from supportbot.server.options import ServerLimits

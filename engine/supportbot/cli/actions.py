@@ -12,10 +12,10 @@ import click
 
 from supportbot.adapters.sqlite_outbox import SQLiteOutbox
 from supportbot.adapters.sqlite_store import SQLiteStore
-from supportbot.cli.last_good import store_file
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import color_option, format_option
 from supportbot.cli.output import plural, to_json
+from supportbot.cli.surroundings import store_file
 from supportbot.cli.terminal import safe, say
 from supportbot.config.environment import load
 from supportbot.errors import UsageError

@@ -7,20 +7,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from supportbot.adapters.environment import expand
 from supportbot.adapters.sqlite_store import SQLiteStore
+from supportbot.cli.surroundings import store_file
 from supportbot.compiler.compile import load_bot
 from supportbot.config.folder import read_bot
 from supportbot.model.bot import Bot
 from supportbot.runtime.snapshots import unpack
-
-DEFAULT_STORE = "data/sessions.db"
-
-
-def store_file(named: object, root: Path, environment: Mapping[str, str]) -> Path:
-    """The file of the store: SUPPORTBOT_STORE, because a bot's folder may be read-only, else what the bot says."""
-    said = expand(named if isinstance(named, str) and named else DEFAULT_STORE, environment)
-    return root / (environment.get("SUPPORTBOT_STORE") or said or DEFAULT_STORE)
 
 
 def last_good_bot(root: Path, environment: Mapping[str, str]) -> Bot | None:

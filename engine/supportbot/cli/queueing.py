@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from supportbot.adapters.clock import SteadyClock
 from supportbot.adapters.http_actions import HttpActions
-from supportbot.adapters.requests import missing_of, missing_of_connection
+from supportbot.adapters.requests import missing_of
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.compiler.quantities import seconds
 from supportbot.model.bot import Bot
@@ -56,19 +56,3 @@ def action_wait(bot: Bot) -> float:
 def with_off(bot: Bot, environment: Mapping[str, str]) -> Bot:
     """The bot with the actions marked that cannot run here: their forms ask nothing in vain."""
     return replace(bot, off=frozenset(one.id for one in bot.actions.values() if missing_of(bot, one, environment)))
-
-
-def actions_off(bot: Bot, environment: Mapping[str, str]) -> list[str]:
-    """What is switched off because the environment does not name it, a line a connection. Names, never values."""
-    lines = []
-    for connection in bot.connections.values():
-        own = missing_of_connection(connection, environment)
-        actions = [action for action in bot.actions.values() if action.connection == connection.id]
-        more = [name for action in actions for name in missing_of(bot, action, environment)]
-        missing = dict.fromkeys((*own, *more))
-        if own:
-            lines.append(f"the connection '{connection.id}' is off: set {', '.join(missing)}")
-        elif missing:
-            off = [f"'{action.id}'" for action in actions if missing_of(bot, action, environment)]
-            lines.append(f"of the connection '{connection.id}', {', '.join(off)} are off: set {', '.join(missing)}")
-    return lines

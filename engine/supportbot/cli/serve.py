@@ -20,17 +20,18 @@ from supportbot.adapters.litellm_model import LiteLLMModel
 from supportbot.adapters.salesiq_push import SalesIQPush
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.cli.channels import salesiq_push
-from supportbot.cli.last_good import last_good_bot, store_file
+from supportbot.cli.last_good import last_good_bot
 from supportbot.cli.loading import errors_of
 from supportbot.cli.options import BrokenFolder, bot_argument, color_option
-from supportbot.cli.queueing import actions_off, given_up, wire_actions, with_off
+from supportbot.cli.queueing import given_up, wire_actions, with_off
+from supportbot.cli.surroundings import DEFAULT_PORT, actions_off, address_of, store_file
 from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
 from supportbot.compiler.compile import load_bot
 from supportbot.config.environment import Environment, load
 from supportbot.config.folder import find_bot
 from supportbot.diagnostics import Diagnostic
-from supportbot.errors import SettingsError, UsageError
+from supportbot.errors import UsageError
 from supportbot.model.bot import Bot
 from supportbot.runtime.alerts import Alerting
 from supportbot.runtime.breaker import GuardedModel
@@ -46,7 +47,6 @@ from supportbot.server.once import get
 from supportbot.server.options import Secret, ServerOptions
 from supportbot.server.run import check_free, serve
 
-DEFAULT_PORT = 8080
 KEPT_SESSIONS = 20_000
 COLLECT_AFTER = (20_000, 20, 20)
 LAST_ALERTS = 6.0  # seconds for alerts that still wait when the server ends
@@ -99,16 +99,10 @@ def options_of(
     environment: Mapping[str, str], host: str | None, port: int | None, reuse_port: bool = False
 ) -> ServerOptions:
     """Options of the command first, then PORT and SUPPORTBOT_HOST. Raises SettingsError for a PORT that is none."""
-    given = environment.get("PORT", "")
-    if port is None and given:
-        if not (given.isascii() and given.isdigit() and int(given) < 65536):
-            raise SettingsError(f"PORT is '{given}', but a port is a number from 0 to 65535")
-        port = int(given)
-    # Whoever sets PORT (a container platform) forwards to it from outside the container.
-    default_host = "0.0.0.0" if given else "127.0.0.1"
+    host, port = address_of(environment, host, port)
     return ServerOptions(
-        host=host or environment.get("SUPPORTBOT_HOST") or default_host,
-        port=DEFAULT_PORT if port is None else port,
+        host=host,
+        port=port,
         admin_token=Secret(environment.get("SUPPORTBOT_ADMIN_TOKEN", "")),
         reuse_port=reuse_port,
         environment=Environment(environment),

@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 
 from supportbot.adapters.sqlite_store import SQLiteStore
-from supportbot.cli.last_good import store_file
 from supportbot.cli.loading import working_bot
 from supportbot.cli.options import bot_argument, color_option, format_option
+from supportbot.cli.surroundings import store_file
 from supportbot.cli.terminal import safe, say
 from supportbot.config.environment import load
 from supportbot.errors import UsageError
