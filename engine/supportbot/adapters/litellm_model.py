@@ -164,10 +164,19 @@ class LiteLLMModel:
             return 0.0
 
     def _key(self, name: str) -> str | None:
-        """The provider's usual variable, e.g. ANTHROPIC_API_KEY for ``anthropic/...``; None lets litellm look."""
-        provider = name.split("/", 1)[0] if "/" in name else "openai"
-        usual = _KEY_NAMES.get(provider, f"{provider.upper()}_API_KEY")
-        return self._environment.get(usual) or None
+        """The key by its usual name; None lets litellm look."""
+        return self._environment.get(key_name(name)) or None
+
+
+def provider_of(name: str) -> str:
+    """The provider that a model's name begins with; without one it is OpenAI's."""
+    return name.split("/", 1)[0] if "/" in name else "openai"
+
+
+def key_name(name: str) -> str:
+    """The usual variable of the key of a model's provider, e.g. ANTHROPIC_API_KEY for ``anthropic/...``."""
+    provider = provider_of(name)
+    return _KEY_NAMES.get(provider, f"{provider.upper()}_API_KEY")
 
 
 def _import_litellm() -> Any:

@@ -21,6 +21,7 @@ from supportbot.model.connections import (
     ErrorRule,
     HeaderAuth,
     OAuth,
+    Probe,
     ReadRetry,
 )
 
@@ -53,6 +54,7 @@ def compile_connections(documents: Sequence[YamlMap], context: Context) -> dict[
                     ok=compile_check(section(node, "ok"), context),
                     errors=tuple(_errors(node, context)),
                     allow_private=flag(node, "allow_private"),
+                    check=_probe(section(node, "check"), context),
                 )
     return made
 
@@ -110,6 +112,13 @@ def _oauth(node: YamlMap, context: Context) -> OAuth:
         header=header,
         token=_secret(node, "token", context),
     )
+
+
+def _probe(node: YamlMap | None, context: Context) -> Probe | None:
+    if node is None:
+        return None
+    path = variable_text(text(node, "path"), value_place(node, "path"), context)
+    return Probe("HEAD" if node.get("method") == "HEAD" else "GET", path)
 
 
 def _errors(node: YamlMap, context: Context) -> Iterator[ErrorRule]:

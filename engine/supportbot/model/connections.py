@@ -82,6 +82,14 @@ class ReadRetry:
 
 
 @dataclass(frozen=True, slots=True)
+class Probe:
+    """A harmless read that shows whether the service can be used. ``path`` may name variables and end in a query."""
+
+    method: Literal["GET", "HEAD"]
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Connection:
     """A service that actions call. ``timeout`` is that of one try; ``concurrency`` bounds calls at the same time."""
 
@@ -97,6 +105,7 @@ class Connection:
     ok: Check = field(default_factory=Check)
     errors: tuple[ErrorRule, ...] = ()
     allow_private: bool = False
+    check: Probe | None = None
 
     @property
     def texts(self) -> tuple[str, ...]:
