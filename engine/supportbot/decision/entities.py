@@ -9,6 +9,8 @@ from supportbot.decision.moments import moment_at
 from supportbot.model.session import SlotValue
 from supportbot.model.text import JOINABLE, tokens
 
+# Of a longer message only so many words are read: 4,000 characters of prose are 700 words.
+FIRST_WORDS, LAST_WORDS = 500, 300
 _EDGES = ".,;:!?\"'()[]{}<>*"
 _PHONE = frozenset("0123456789+()-./")
 PHONE_DIGITS = range(7, 16)  # E.164 allows fifteen
@@ -85,7 +87,10 @@ def _values_of(chunks: list[str], reading: Reading) -> list[tuple[str, int, int,
     plain = [chunk.strip(_EDGES).lower() for chunk in chunks]
     found: list[tuple[str, int, int, SlotValue]] = []
     skip_phone = skip_moment = 0
+    skipped = unread(len(chunks))
     for at, chunk in enumerate(chunks):
+        if at in skipped:
+            continue
         if "@" in chunk and (address := email(chunk)):
             found.append(("email", at, at + 1, address))
             continue
@@ -101,6 +106,11 @@ def _values_of(chunks: list[str], reading: Reading) -> list[tuple[str, int, int,
             if moment.day is not None:
                 found.append(("date", at, skip_moment, moment.day.isoformat()))
     return found
+
+
+def unread(count: int) -> range:
+    """The middle of a message of that many words, made to be long: what it takes to decide stays bounded."""
+    return range(FIRST_WORDS, count - LAST_WORDS)
 
 
 def email(text: str) -> str | None:
@@ -120,12 +130,14 @@ def _phone_at(chunks: list[str], start: int) -> tuple[str, int] | None:
     """The phone number that begins at a chunk: digits in groups, perhaps after a '+'."""
     groups: list[str] = []
     most = max(PHONE_DIGITS)
-    for chunk in chunks[start:]:
+    count = 0
+    for chunk in chunks[start : start + most + 1]:  # a group has a digit at least
         digits = _phone_digits(chunk, first=not groups)
-        if not digits or (groups and len(digits) in PHONE_DIGITS and len("".join(groups)) in PHONE_DIGITS):
+        if not digits or (groups and len(digits) in PHONE_DIGITS and count in PHONE_DIGITS):
             break  # two whole numbers beside each other are two phones
         groups.append(digits)
-        if len("".join(groups)) > most:
+        count += len(digits)
+        if count > most:
             return None  # the number of a card
     number = "".join(groups)
     if len(number) not in PHONE_DIGITS or not _may_be_called(chunks, start, groups):
@@ -143,6 +155,8 @@ def _phone_digits(chunk: str, first: bool) -> str:
     bare = chunk.strip(",;:!?\"'.")
     if not bare or not _PHONE.issuperset(bare) or (not first and "+" in bare) or bare[0] in "-/":
         return ""
+    if bare.isdecimal():
+        return bare
     if _looks_like_date(bare) or _looks_like_version(bare) or _looks_like_years(bare):
         return ""
     return "".join(character for character in bare if character.isdecimal())

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import re2
 
-from supportbot.decision.entities import Reading, read_values
+from supportbot.decision.entities import Reading, read_values, unread
 from supportbot.decision.typos import correct
 from supportbot.model.decision import Hit
 from supportbot.model.index import Anchor, Index, Met, Node, Symbol
@@ -66,16 +66,26 @@ def hits_in(index: Index, words: tuple[str, ...], reading: Reading) -> dict[int,
 
 
 def _met(index: Index, words: tuple[str, ...]) -> tuple[list[Met], dict[int, str]]:
-    """What each word can be; and the words that were taken for others."""
+    """What each word can be; and the words that were taken for others.
+
+    In the middle of a message made to be long, words are nothing.
+    """
     memo = index.met
     corrections: dict[int, str] = {}
     rows: list[Met] = []
+    skipped = unread(len(words))
     for at, word in enumerate(words):
+        if at in skipped:
+            rows.append(_NOTHING)
+            continue
         met = memo.get(word) or _meet(index, word)
         if met.corrected is not None:
             corrections[at] = met.corrected
         rows.append(met)
     return rows, corrections
+
+
+_NOTHING = Met((), frozenset(), (), {}, None)
 
 
 def _meet(index: Index, word: str) -> Met:

@@ -154,10 +154,13 @@ def tokens(text: str) -> tuple[str, ...]:
 
 
 def folded(text: str) -> str:
-    """The text that regex patterns search: compatibility form, case folded, punctuation kept."""
+    """The text that regex patterns search: compatibility form, case folded, punctuation kept.
+
+    Halves of surrogate pairs, which the regex engine cannot read, become question marks.
+    """
     if text.isascii():
         return text.lower()
-    return unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", text).casefold().encode("utf-8", "replace").decode("utf-8")
 
 
 def _open(word: str) -> tuple[str, ...]:
