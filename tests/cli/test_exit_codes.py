@@ -133,3 +133,16 @@ def test_a_reader_that_goes_away_is_no_error(small: Path) -> None:
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_validate_says_its_exit_codes(command: Run) -> None:
+    shown = command("validate", "--help").stdout
+    for code in ("0 fine", "1 findings", "2 wrong usage", "3 internal error", "130"):
+        assert code in " ".join(shown.split())
+
+
+def test_an_empty_file_that_a_bot_needs_is_not_to_be_deleted(command: Run, small: Path) -> None:
+    (small / "handlers.yaml").write_text("", "utf-8")
+    shown = command("validate", cwd=small).stdout
+    assert "[empty-value] the file holds nothing" in shown
+    assert "delete it" not in shown

@@ -70,7 +70,8 @@ class Verbs(click.Group):
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="BOT_DIR is by default the nearest folder upward with a supportbot.yaml. "
-    "Exit codes: 0 fine, 1 findings or failed tests, 2 wrong usage, 3 internal error.",
+    "Exit codes: 0 fine, 1 findings or failed tests, 2 wrong usage, 3 internal error, "
+    "130 interrupted.",
 )
 @click.version_option(__version__, prog_name="supportbot")
 @color_option

@@ -26,7 +26,11 @@ from supportbot.errors import UsageError
 FORMATS = ("auto", "text", "json", "sarif", "github", "junit")
 
 
-@click.command("validate")
+@click.command(
+    "validate",
+    epilog="Exit codes: 0 fine, 1 findings (errors; with --strict warnings too), 2 wrong usage, 3 internal error, "
+    "130 interrupted.",
+)
 @bot_argument
 @format_option(*FORMATS, default="auto")
 @click.option("--strict", is_flag=True, help="Warnings fail as well.")

@@ -233,7 +233,8 @@ def _new(findings: list[Diagnostic], earlier: list[Diagnostic]) -> list[Diagnost
 
 def _empty(file: str, required: bool) -> Diagnostic:
     make = error if required else warning
-    return make("empty-value", Place(file), "the file holds nothing", "fill it in or delete it")
+    hint = "fill it in; supportbot init --minimal writes one to copy from" if required else "fill it in or delete it"
+    return make("empty-value", Place(file), "the file holds nothing", hint)
 
 
 def _revision(contents: Mapping[str, bytes]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from supportbot.decision.conclude import start_session
-from supportbot.decision.decide import decide
+from supportbot.decision.decide import NO_HANDLER, decide
 from supportbot.diagnostics import Diagnostic, Place, error
 from supportbot.model.bot import Bot, Category, Example, Guide, Handler
 from supportbot.model.decision import Decision
@@ -135,6 +135,8 @@ def _winner(bot: Bot, rule: Rule, decision: Decision) -> str:
         return f"its category is {decision.category}" + (f" ({scores})" if scores else "")
     if decision.kind == "llm":
         return "no rule fits it, so the model is asked"
+    if decision.handler == NO_HANDLER:
+        return "no rule answers it"
     kind = "guide" if decision.handler in bot.guides else decision.kind
     return f"the {kind} {decision.handler} answers it"
 
