@@ -24,10 +24,18 @@ _LOOK_ALIKES: dict[str, str] = {
         ("\u04bb\u0501\u051b\u051d\u0432\u043d\u043a\u043c\u0442\u0433", "hdqwbhkmtr"),
         ("\u03b1\u03b5\u03bf\u03c1\u03c5\u03b9\u03bd\u03ba\u03c4", "aeopuivkt"),  # Greek
         ("\u0585\u0578\u057d\u0566\u0570\u056f", "onuqhk"),  # Armenian
-        ("\u0131\u0251\u0261\u026a\u0142\u00f8\u0111\u0127\u0167", "iagilodht"),  # Latin
+        ("\u0131\u0251\u0261\u026a\u0142\u00f8\u0111\u0127\u0167\u0269", "iagilodhti"),  # Latin
+        ("\u1d00\u0299\u1d04\u1d05\u1d07\ua730\u0262\u029c\u1d0a\u1d0b\u029f\u1d0d", "abcdefghjklm"),  # small capitals
+        ("\u0274\u1d0f\u1d18\u0280\ua731\u1d1b\u1d1c\u1d20\u1d21\u028f\u1d22", "noprstuvwyz"),
+        ("\u04cf\u03b7", "in"),  # palochka, eta
     )
     for like, latin in zip(likes, latins, strict=True)
 }
+# White letters on black disks and squares, which have no compatibility form.
+_LOOK_ALIKES |= {chr(first + at): chr(ord("a") + at) for first in (0x1F150, 0x1F170) for at in range(26)}
+# Letters in parentheses would come apart.
+_IN_PARENTHESES = {first + at: chr(ord("a") + at) for first in (0x249C, 0x1F110) for at in range(26)}
+_FILLERS = "\u115f\u1160"  # letters that nobody sees
 
 # One typed word -> the words it stands for. Spellings without the apostrophe count as well.
 _NEGATED = [
@@ -199,7 +207,8 @@ def _join(words: list[str]) -> list[str]:
 
 def _latin(text: str) -> str:
     """Fold a text with characters beyond ASCII; letters of other alphabets survive as they are."""
-    text = unicodedata.normalize("NFKD", text.replace("\u00b4", "'")).casefold()  # else a space and an accent
+    text = text.replace("\u00b4", "'").translate(_IN_PARENTHESES)  # else a space and an accent
+    text = unicodedata.normalize("NFKD", text).casefold()
     text = unicodedata.normalize("NFKD", text)
     return "".join(map(_fold_character, text))
 
@@ -213,7 +222,7 @@ def _fold_character(character: str) -> str:
     if character in _APOSTROPHES:
         return "'"
     category = unicodedata.category(character)
-    if category in ("Mn", "Me", "Cf", "Cc", "Cs", "Co", "Cn") or character in "\ufe0f\u200d":
+    if category in ("Mn", "Me", "Cf", "Cc", "Cs", "Co", "Cn") or character in _FILLERS:
         return " " if character in "\u0085\u2028\u2029" else ""
     if category == "So":
         return f" {character} "
