@@ -146,3 +146,10 @@ def test_an_empty_file_that_a_bot_needs_is_not_to_be_deleted(command: Run, small
     shown = command("validate", cwd=small).stdout
     assert "[empty-value] the file holds nothing" in shown
     assert "delete it" not in shown
+
+
+def test_validate_reports_broken_conversation_tests(command: Run, small: Path) -> None:
+    (small / "tests" / "conversations" / "more.yaml").write_text("conversations:\n  - nam: x\n", "utf-8")
+    done = command("validate", cwd=small)
+    assert done.returncode == 1
+    assert "tests/conversations/more.yaml:2:5: error" in done.stdout

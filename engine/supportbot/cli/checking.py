@@ -12,7 +12,7 @@ from supportbot.config.ignores import read_ignores, without_ignored
 from supportbot.config.own_schemas import stale_schemas
 from supportbot.diagnostics import Diagnostic, in_order
 from supportbot.proofs.prove import prove
-from supportbot.runtime.checks import failing_examples
+from supportbot.runtime.checks import failing_examples, read_scripts
 
 
 def check(
@@ -30,7 +30,7 @@ def _check(files: BotFiles) -> tuple[tuple[Diagnostic, ...], int]:
     loaded = compile_bot(files)
     findings = [*loaded.diagnostics, *stale_schemas(files)]
     if loaded.bot is not None:
-        findings += [*prove(loaded.bot), *failing_examples(loaded.bot)]
+        findings += [*prove(loaded.bot), *failing_examples(loaded.bot), *read_scripts(loaded.bot, files.root)[1]]
     read = [read_ignores(item.source, item.file) for item in files.documents]
     ignores = [ignore for found, _ in read for ignore in found]
     mistakes = [mistake for _, found in read for mistake in found]
