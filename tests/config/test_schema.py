@@ -149,6 +149,7 @@ connections:
   mail:
     base_url: https://mail.example.com
     auth: {{basic: {{user: a, password: "${{P}}"}}}}
+    check: {{method: HEAD, path: /status}}
     concurrency: 2
     retry: {{tries: 3, wait: 0.5s}}
     ok: {{status: 2xx, absent: [/error]}}
