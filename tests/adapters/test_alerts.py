@@ -14,8 +14,9 @@ from supportbot.adapters import alert_webhook
 from supportbot.adapters.addresses import is_public, refusal
 from supportbot.adapters.alert_webhook import AlertWebhook
 from supportbot.diagnostics import Place
-from supportbot.model.bot import BodyMap, Template
+from supportbot.model.bot import BodyMap
 from supportbot.model.operations import Alerts
+from supportbot.model.steps import Template
 from supportbot.runtime.alerts import Alerting
 from supportbot.runtime.metrics import Metrics
 

@@ -11,7 +11,7 @@ from supportbot.cli.drawing import draw_svg
 from supportbot.cli.graph import dot, mermaid
 from supportbot.cli.ways import ANY, STAY, Way, ways_of
 from supportbot.diagnostics import Place
-from supportbot.model.bot import Graph, State, Transition
+from supportbot.model.graph import Graph, State, Transition
 
 HERE = Place("states.yaml")
 

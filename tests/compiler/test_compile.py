@@ -6,16 +6,8 @@ from datetime import date, time
 
 from tests.compiler.conftest import SMALL, Load
 
-from supportbot.model.bot import (
-    AskModel,
-    BodyMap,
-    FireTrigger,
-    OpenForm,
-    RunAction,
-    SayResponse,
-    SetSlots,
-    Template,
-)
+from supportbot.model.bot import BodyMap
+from supportbot.model.steps import AskModel, FireTrigger, OpenForm, RunAction, SayResponse, SetSlots, Template
 
 
 def test_the_small_bot_has_no_finding(load: Load) -> None:

@@ -10,7 +10,7 @@ from tests.compiler.conftest import Load
 
 from supportbot.compiler.compile import Compiled
 from supportbot.compiler.graph import Condition, Cursor, machine_of
-from supportbot.model.bot import Graph
+from supportbot.model.graph import Graph
 
 STATES = """\
 initial: a

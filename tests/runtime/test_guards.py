@@ -10,8 +10,9 @@ from tests.runtime.desk_bot import desk_bot
 from tests.runtime.fakes import FakeClock, FakeModel, conversations, message
 
 from supportbot.adapters.memory_store import MemoryStore
-from supportbot.model.bot import Bot, SayResponse
+from supportbot.model.bot import Bot
 from supportbot.model.operations import Budget, Operations, Rate
+from supportbot.model.steps import SayResponse
 from supportbot.runtime.breaker import Breaker, GuardedModel
 from supportbot.runtime.ports import ModelAnswer
 from supportbot.runtime.rates import Rates

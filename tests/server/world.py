@@ -23,15 +23,11 @@ from supportbot.model.bot import (
     Category,
     Connection,
     Examples,
-    Graph,
     GuideFlow,
     Hours,
     Limits,
     ModelSettings,
     Settings,
-    State,
-    Step,
-    Template,
 )
 from supportbot.model.decision import (
     CallAction,
@@ -43,8 +39,10 @@ from supportbot.model.decision import (
     Suggested,
     Trace,
 )
+from supportbot.model.graph import Graph, State
 from supportbot.model.index import Index
 from supportbot.model.session import Message, Session
+from supportbot.model.steps import Step, Template
 from supportbot.runtime.conversation import Answer, Render, TurnResult
 from supportbot.runtime.delivery import Delivery
 from supportbot.runtime.ports import ChatMessage, ModelAnswer, Record

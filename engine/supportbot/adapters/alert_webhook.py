@@ -13,8 +13,9 @@ import aiohttp
 from supportbot.adapters.addresses import PublicResolver, refusal
 from supportbot.adapters.environment import expand
 from supportbot.decision.render import render
-from supportbot.model.bot import BodyMap, Template
+from supportbot.model.bot import BodyMap
 from supportbot.model.operations import Alerts
+from supportbot.model.steps import Template
 from supportbot.runtime.alerts import Alert
 
 log = logging.getLogger("supportbot.alerts")

@@ -12,9 +12,10 @@ from yarl import URL
 
 from supportbot.adapters.environment import expand, missing_names
 from supportbot.decision.render import render
-from supportbot.model.bot import Action, BodyMap, Bot, Connection, Template
+from supportbot.model.bot import Action, BodyMap, Bot, Connection
 from supportbot.model.chains import chain_of
 from supportbot.model.connections import BasicAuth, HeaderAuth, OAuth
+from supportbot.model.steps import Template
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from html import escape
 
 from supportbot.cli.terminal import safe, width
 from supportbot.cli.ways import ANY, STAY, Way, ways_of
-from supportbot.model.bot import Graph, State
+from supportbot.model.graph import Graph, State
 
 LINE = 20  # height of one label
 LETTER = 7.3  # width of a letter of a label at 12 px

@@ -15,7 +15,7 @@ from supportbot.cli.loading import working_bot
 from supportbot.cli.options import bot_argument, color_option, format_option
 from supportbot.cli.terminal import put
 from supportbot.cli.ways import ANY, STAY, Way, ways_of
-from supportbot.model.bot import Graph
+from supportbot.model.graph import Graph
 
 
 @click.command("graph")

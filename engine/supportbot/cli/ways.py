@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from supportbot.model.bot import Graph, Transition
+from supportbot.model.graph import Graph, Transition
 
 ANY = "any_open_state"
 STAY = "="

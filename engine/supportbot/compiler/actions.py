@@ -16,7 +16,8 @@ from supportbot.compiler.templates import CALL_EXTRAS
 from supportbot.compiler.variables import variable_text
 from supportbot.config.yaml_nodes import YamlList, YamlMap
 from supportbot.diagnostics import Place
-from supportbot.model.bot import Action, BodyMap, Expression, Find, Reconcile, Step, Template, Where
+from supportbot.model.bot import Action, BodyMap, Find, Reconcile, Where
+from supportbot.model.steps import Expression, Step, Template
 
 MAX_DEPTH = 60
 RECONCILE_AFTER = 60.0  # seconds; longer than a service works on a call that its caller gave up

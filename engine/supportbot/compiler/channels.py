@@ -11,8 +11,8 @@ from supportbot.compiler.nodes import flag, named, section, text, texts, value_p
 from supportbot.compiler.steps import compile_steps
 from supportbot.compiler.variables import secret_text, variable_text
 from supportbot.config.yaml_nodes import YamlMap
-from supportbot.model.bot import Step
 from supportbot.model.channels import SERVER_TEXTS, OutsideHours, SalesIQ
+from supportbot.model.steps import Step
 
 _OUTSIDE: dict[str, OutsideHours] = {"auto": "auto", "reply": "reply", "operator_busy": "operator_busy"}
 

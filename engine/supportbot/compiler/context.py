@@ -22,7 +22,7 @@ from supportbot.compiler.templates import (
 )
 from supportbot.config.yaml_place import locate
 from supportbot.diagnostics import Fix, Place, warning
-from supportbot.model.bot import Expression, Template
+from supportbot.model.steps import Expression, Template
 
 _SINGLE = re.compile(r"(?<![{%])\{ ?(?:slots|visitor|session|hours|now|bot)\.\w+ ?\}(?!\})")
 

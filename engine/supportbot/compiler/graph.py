@@ -22,7 +22,8 @@ from supportbot.compiler.steps import compile_steps
 from supportbot.compiler.when import expression_at
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Place
-from supportbot.model.bot import Expression, Graph, State, TimeOut, Transition
+from supportbot.model.graph import Graph, State, TimeOut, Transition
+from supportbot.model.steps import Expression
 
 ALL: Final = "*"
 STAY: Final = "="

@@ -10,7 +10,8 @@ from supportbot.compiler.steps import compile_steps
 from supportbot.compiler.triggers import Firing
 from supportbot.compiler.when import allowed_states, compile_examples, compile_when
 from supportbot.config.yaml_nodes import YamlMap
-from supportbot.model.bot import AskModel, Handler
+from supportbot.model.bot import Handler
+from supportbot.model.steps import AskModel
 
 DEFAULT_PRIORITY = 50
 

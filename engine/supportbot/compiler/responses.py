@@ -10,7 +10,8 @@ from supportbot.compiler.context import Context
 from supportbot.compiler.nodes import named, section, texts, value_place
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Place
-from supportbot.model.bot import Response, Template, Wording
+from supportbot.model.bot import Response, Wording
+from supportbot.model.steps import Template
 
 Key = tuple[str | None, str | None]
 

@@ -20,7 +20,8 @@ from supportbot.compiler.templates import PROMPT_EXTRAS
 from supportbot.compiler.variables import variable_text
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Place, correction, did_you_mean
-from supportbot.model.bot import GuideFlow, Hours, Invariant, Limits, ModelSettings, Settings, Step, Template
+from supportbot.model.bot import GuideFlow, Hours, Invariant, Limits, ModelSettings, Settings
+from supportbot.model.steps import Step, Template
 
 WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 UTC: Final = "UTC"

@@ -11,7 +11,7 @@ from supportbot.compiler.templates import NOTHING, Roots
 from supportbot.compiler.variables import variable_text
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Place
-from supportbot.model.bot import (
+from supportbot.model.steps import (
     AskModel,
     CloseConversation,
     FireTrigger,

@@ -20,7 +20,7 @@ from jinja2.parser import Parser
 from supportbot.compiler.template_nodes import ALLOWED, TESTS, forbidden, path_of
 from supportbot.compiler.template_places import Spot
 from supportbot.diagnostics import Diagnostic, Place, correction, did_you_mean, error
-from supportbot.model.bot import Expression, Template
+from supportbot.model.steps import Expression, Template
 from supportbot.model.templating import FILTERS, environment
 
 MARKS: Final = ("{{", "{%", "{#")

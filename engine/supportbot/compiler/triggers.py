@@ -9,7 +9,7 @@ from supportbot.compiler.nodes import maps
 from supportbot.compiler.steps import fired_triggers
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Place
-from supportbot.model.bot import Graph
+from supportbot.model.graph import Graph
 
 MAX_SHOWN = 6
 

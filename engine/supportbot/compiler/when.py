@@ -8,7 +8,8 @@ from supportbot.compiler.context import Context
 from supportbot.compiler.nodes import items, maps, section, text, texts, value_place
 from supportbot.config.yaml_nodes import YamlMap
 from supportbot.diagnostics import Place
-from supportbot.model.bot import Example, Examples, Expression, When
+from supportbot.model.bot import Example, Examples, When
+from supportbot.model.steps import Expression
 
 
 def compile_when(node: YamlMap, owner: tuple[str, str], context: Context) -> tuple[When, ...]:

@@ -13,7 +13,7 @@ from supportbot.decision.render import Scope
 from supportbot.decision.scope import scope_of
 from supportbot.decision.suggestions import offered
 from supportbot.decision.wording import word
-from supportbot.model.bot import Bot, Step
+from supportbot.model.bot import Bot
 from supportbot.model.decision import (
     CallAction,
     CallModel,
@@ -31,6 +31,7 @@ from supportbot.model.decision import (
     Suggested,
 )
 from supportbot.model.session import Exchange, Message, Session, SlotValue, Turn
+from supportbot.model.steps import Step
 
 REQUEST = "REQUEST:"  # a line of a model's answer that asks for a declared effect
 GREETING = "greeting"

@@ -20,9 +20,10 @@ from supportbot.decision.choose import (
 from supportbot.decision.classify import Classified, classify, evidence
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found, find
-from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, NextStep, OpenForm, SayResponse, StartGuide, Step
+from supportbot.model.bot import Bot, Guide
 from supportbot.model.decision import CallModel, Candidate, Decision, Kind, Trace
 from supportbot.model.session import FormState, Session, Turn
+from supportbot.model.steps import FireTrigger, Handoff, NextStep, OpenForm, SayResponse, StartGuide, Step
 from supportbot.model.text import NEGATIONS, tokens
 
 _GRAMMAR = NEGATIONS.union(

@@ -12,9 +12,12 @@ from supportbot.decision.answers import Asker, prefill
 from supportbot.decision.hours import is_open
 from supportbot.decision.render import Scope, holds, render
 from supportbot.decision.scope import scope_of
-from supportbot.model.bot import (
+from supportbot.model.bot import Bot
+from supportbot.model.decision import CallAction, CallModel, Close, Effect, HandOver, NobodyThere, Output, Say
+from supportbot.model.graph import Transition
+from supportbot.model.session import FormState, GuideState, Message, Session, SlotValue
+from supportbot.model.steps import (
     AskModel,
-    Bot,
     CloseConversation,
     FireTrigger,
     Handoff,
@@ -25,10 +28,7 @@ from supportbot.model.bot import (
     SetSlots,
     StartGuide,
     Step,
-    Transition,
 )
-from supportbot.model.decision import CallAction, CallModel, Close, Effect, HandOver, NobodyThere, Output, Say
-from supportbot.model.session import FormState, GuideState, Message, Session, SlotValue
 
 MOST_STEPS = 100  # of one turn: a guide that starts itself, or a form that opens itself, ends here
 

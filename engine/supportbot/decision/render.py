@@ -9,7 +9,7 @@ from jinja2 import Template as Program
 from jinja2 import TemplateError
 from jinja2.environment import TemplateExpression
 
-from supportbot.model.bot import Expression, Template
+from supportbot.model.steps import Expression, Template
 from supportbot.model.templating import OUTPUT_CHARS, environment
 
 Scope = Mapping[str, object]

@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from supportbot.decision.conclude import silence
 from supportbot.decision.draft import Draft
-from supportbot.model.bot import Bot, TimeOut
+from supportbot.model.bot import Bot
 from supportbot.model.decision import Conclusion
+from supportbot.model.graph import TimeOut
 from supportbot.model.session import Message, Session
 
 MOST = 20  # time-outs that one look may fire, so that two states cannot send each other around for ever

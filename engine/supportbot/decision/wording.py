@@ -6,9 +6,10 @@ from collections.abc import Callable
 from zlib import crc32
 
 from supportbot.decision.render import Scope, render
-from supportbot.model.bot import Bot, Response, Template, Wording
+from supportbot.model.bot import Bot, Response, Wording
 from supportbot.model.decision import Suggested
 from supportbot.model.session import Session
+from supportbot.model.steps import Template
 
 
 def word(bot: Bot, session: Session, response_id: str, scope: Callable[[], Scope]) -> tuple[Suggested, int]:

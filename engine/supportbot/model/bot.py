@@ -17,101 +17,15 @@ from supportbot.diagnostics import Place
 from supportbot.model.channels import SalesIQ
 from supportbot.model.connections import Check
 from supportbot.model.connections import Connection as Connection
+from supportbot.model.graph import Graph
 from supportbot.model.index import Index
 from supportbot.model.operations import Operations
+from supportbot.model.steps import AskModel, Expression, Step, Template
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 SlotType = Literal["text", "number", "email", "phone", "date", "time", "choice", "rating"]
 SLOT_TYPES: tuple[SlotType, ...] = ("text", "number", "email", "phone", "date", "time", "choice", "rating")
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A Jinja2 text that the compiler accepted. ``literal`` is true when it holds no markup at all."""
-
-    source: str
-    literal: bool
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Expression:
-    """A Jinja2 expression that the compiler accepted, e.g. ``session.attempts >= 3``."""
-
-    source: str
-    place: Place
-
-
-# --- what a rule does ---------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class FireTrigger:
-    trigger: str
-
-
-@dataclass(frozen=True, slots=True)
-class SayResponse:
-    response: str
-
-
-@dataclass(frozen=True, slots=True)
-class OpenForm:
-    form: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunAction:
-    action: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetSlots:
-    values: tuple[tuple[str, Template], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StartGuide:
-    guide: str
-
-
-@dataclass(frozen=True, slots=True)
-class NextStep:
-    """Go to the next step of the running guide; without one, or past the last, offer a person."""
-
-
-@dataclass(frozen=True, slots=True)
-class Handoff:
-    """Hand the conversation to a person; ``department`` is the channel's own id, or None for any."""
-
-    department: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CloseConversation:
-    """``block``: the visitor is shut out as well, where the channel can do that."""
-
-    block: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AskModel:
-    pass
-
-
-Step = (
-    FireTrigger
-    | SayResponse
-    | OpenForm
-    | RunAction
-    | SetSlots
-    | StartGuide
-    | NextStep
-    | Handoff
-    | CloseConversation
-    | AskModel
-)
 
 
 # --- rules --------------------------------------------------------------------------------
@@ -318,46 +232,6 @@ class Action:
 @dataclass(frozen=True, slots=True)
 class BodyMap:
     items: tuple[tuple[str, object], ...]
-
-
-# --- the state graph ----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class TimeOut:
-    """After ``after`` seconds of silence in a state, ``do`` runs once."""
-
-    after: float
-    do: tuple[Step, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    id: str
-    title: str
-    final: bool
-    timeouts: tuple[TimeOut, ...]
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    trigger: str
-    source: str
-    dest: str
-    conditions: tuple[str, ...]
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """``table`` is compiled from the ``transitions`` machine: (state, trigger) -> ways out, in order."""
-
-    initial: str
-    states: Mapping[str, State]
-    transitions: tuple[Transition, ...]
-    table: Mapping[tuple[str, str], tuple[Transition, ...]]
-    conditions: Mapping[str, Expression]
 
 
 # --- settings -----------------------------------------------------------------------------

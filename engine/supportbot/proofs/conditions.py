@@ -10,7 +10,8 @@ from jinja2 import TemplateError, nodes
 
 from supportbot.decision.render import holds
 from supportbot.diagnostics import Diagnostic, error, warning
-from supportbot.model.bot import Bot, Expression
+from supportbot.model.bot import Bot
+from supportbot.model.steps import Expression
 from supportbot.model.templating import environment
 from supportbot.proofs.texts import rules_of
 

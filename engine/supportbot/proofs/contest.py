@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from supportbot.decision.matcher import Found, Held
-from supportbot.model.bot import Bot, FireTrigger, Guide, Handler, When
+from supportbot.model.bot import Bot, Guide, Handler, When
 from supportbot.model.decision import Decision
 from supportbot.model.index import Pattern
+from supportbot.model.steps import FireTrigger
 from supportbot.proofs.ground import Ground
 from supportbot.proofs.texts import FRESH, Rule
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from supportbot.diagnostics import Diagnostic, correction, did_you_mean, error, warning
-from supportbot.model.bot import Bot, FireTrigger, Guide, Handoff, Invariant, StartGuide, Step
+from supportbot.model.bot import Bot, Guide, Invariant
+from supportbot.model.steps import FireTrigger, Handoff, StartGuide, Step
 from supportbot.proofs.steps import steps_in
 from supportbot.proofs.texts import Rule, rules_of
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from supportbot.diagnostics import Diagnostic, correction, error, warning
-from supportbot.model.bot import Bot, FireTrigger
+from supportbot.model.bot import Bot
+from supportbot.model.steps import FireTrigger
 from supportbot.proofs.steps import all_steps
 from supportbot.proofs.texts import rules_of
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 
-from supportbot.model.bot import Bot, Step
+from supportbot.model.bot import Bot
+from supportbot.model.steps import Step
 from supportbot.proofs.texts import rules_of
 
 Steps = tuple[Step, ...]

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from supportbot.diagnostics import Diagnostic, Related, warning
-from supportbot.model.bot import Bot, Response, Template, Wording
+from supportbot.model.bot import Bot, Response, Wording
+from supportbot.model.steps import Template
 
 # How many buttons a channel shows, and how many characters of each.
 BUTTONS: Mapping[str, tuple[int, int]] = MappingProxyType(

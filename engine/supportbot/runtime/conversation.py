@@ -12,9 +12,10 @@ from supportbot.decision.decide import decide
 from supportbot.decision.suggestions import meant, understood
 from supportbot.decision.timeouts import elapse
 from supportbot.errors import StoreError
-from supportbot.model.bot import Bot, Step
+from supportbot.model.bot import Bot
 from supportbot.model.decision import CallModel, Conclusion, Decision, Outcome, Reply
 from supportbot.model.session import Message, Session, Turn
+from supportbot.model.steps import Step
 from supportbot.runtime.budget import SpentModel, is_spent
 from supportbot.runtime.conflicts import TRIES, Done, pause, persist
 from supportbot.runtime.delivery import Delivery, deliver, owing, owing_more, paid

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from supportbot.diagnostics import Place
-from supportbot.model.bot import Bot, Transition
+from supportbot.model.bot import Bot
+from supportbot.model.graph import Transition
 from supportbot.runtime.play import Checked, Played
 
 Part = Literal["handler", "guide", "step", "form", "response", "state", "transition"]

@@ -15,9 +15,10 @@ from dataclasses import replace
 from supportbot.decision.conclude import REQUEST
 from supportbot.decision.render import render
 from supportbot.decision.scope import scope_of
-from supportbot.model.bot import Bot, FireTrigger, Step
+from supportbot.model.bot import Bot
 from supportbot.model.decision import Decision
 from supportbot.model.session import Exchange, Session, SlotValue, Turn
+from supportbot.model.steps import FireTrigger, Step
 from supportbot.runtime.masking import mask
 from supportbot.runtime.ports import ChatMessage
 

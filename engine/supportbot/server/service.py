@@ -12,9 +12,10 @@ from aiohttp import web
 
 from supportbot.decision.conclude import GREETING, start_session, welcome
 from supportbot.errors import SettingsError
-from supportbot.model.bot import Bot, Step
+from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Reply
 from supportbot.model.session import Message, Turn
+from supportbot.model.steps import Step
 from supportbot.runtime.conversation import Answer, Render, TurnResult
 from supportbot.runtime.delivery import Delivery, Push
 from supportbot.runtime.metrics import Metrics
