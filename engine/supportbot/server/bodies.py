@@ -22,7 +22,7 @@ async def read_body(request: web.Request, limits: ServerLimits) -> bytes:
     """The raw body. Raises Problem: 415 encoded, 413 too large, 408 too slow, 400 broken."""
     if request.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
         raise Problem(415, "Compressed bodies are not read. Send the body without Content-Encoding.")
-    if (request.content_length or 0) > limits.body_bytes:
+    if _announced(request) > limits.body_bytes:
         raise too_large(limits)
     try:
         if request.content.is_eof():  # it is all there: nothing to wait for
@@ -36,6 +36,14 @@ async def read_body(request: web.Request, limits: ServerLimits) -> bytes:
         raise too_large(limits) from None
     except (web.RequestPayloadError, ConnectionError) as failure:
         raise Problem(400, "The body ended before it was complete.") from failure
+
+
+def _announced(request: web.Request) -> int:
+    """Bytes by Content-Length. Raises Problem 400 for one of so many digits that Python does not read it."""
+    try:
+        return request.content_length or 0
+    except ValueError:
+        raise Problem(400, "The header Content-Length is no sensible number.", closes=True) from None
 
 
 def too_large(limits: ServerLimits) -> Problem:

@@ -43,7 +43,7 @@ class ServerLimits:
     """
 
     body_bytes: int = 256 * 1024
-    body_seconds: float = 5.0
+    body_seconds: float = 4.0  # whoever sends slowly still hears of it within five
     body_depth: int = 32
     chat_seconds: float = 30.0
     salesiq_seconds: float = 30.0  # at most, whatever the bot's settings say

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion10, web
 
 from supportbot.server import logs
 from supportbot.server.middlewares import SECURITY_HEADERS, request_id_of
@@ -20,6 +20,7 @@ from supportbot.server.problems import Problem, from_http_error, problem_respons
 from supportbot.server.service import SERVICE
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+NOT_HTTP = "This is not a valid HTTP request."
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -39,11 +40,15 @@ class Protocol(web.RequestHandler):
         logs.log(level, "not http" if status < 500 else "protocol failed", status=status, kind=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("the response had already begun")
-        detail = "This is not a valid HTTP request." if status < 500 else "Something went wrong on our side."
-        response = problem_response(Problem(status, detail))
-        response.headers.update(SECURITY_HEADERS | {"X-Request-ID": logs.REQUEST_ID.get(), "Server": "supportbot"})
-        response.force_close()
-        return response
+        detail = NOT_HTTP if status < 500 else "Something went wrong on our side."
+        return _refusal(status, detail)
+
+
+def _refusal(status: int, detail: str) -> web.Response:
+    """An answer that passes no middleware."""
+    response = problem_response(Problem(status, detail, closes=True))
+    response.headers.update(SECURITY_HEADERS | {"X-Request-ID": logs.REQUEST_ID.get(), "Server": "supportbot"})
+    return response
 
 
 class Full(asyncio.Protocol):
@@ -97,6 +102,8 @@ def _answered(handle: Handle) -> Handle:
 
     async def answered(request: web.BaseRequest) -> web.StreamResponse:
         logs.REQUEST_ID.set(request_id_of(request.headers.get("X-Request-ID", "")))
+        if request.version < HttpVersion10:  # a line without a version: what follows it was meant as something else
+            return _refusal(400, NOT_HTTP)
         try:
             return await handle(request)
         except web.HTTPException as failure:
