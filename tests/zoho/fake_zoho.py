@@ -78,6 +78,7 @@ class FakeZoho:
         app.add_routes(
             [
                 web.post("/oauth/v2/token", self._token),
+                web.get("/api/v1/departments/{id}", self._desk(self._department)),
                 web.get("/api/v1/contacts/search", self._desk(self._search)),
                 web.post("/api/v1/contacts", self._desk(self._add_contact)),
                 web.get("/api/v1/contacts/{id}/tickets", self._desk(self._contact_tickets)),
@@ -203,6 +204,11 @@ class FakeZoho:
         if fault == "html_after":
             return web.Response(text="<html>Please sign in</html>", content_type="text/html")
         return answer
+
+    async def _department(self, request: web.Request, _body: Any) -> web.StreamResponse:
+        if request.match_info["id"] != DEPARTMENT:
+            return self._invalid("/departmentId")
+        return web.json_response({"id": DEPARTMENT, "name": "Support", "isEnabled": True})
 
     async def _search(self, request: web.Request, _body: Any) -> web.StreamResponse:
         now = time.time()

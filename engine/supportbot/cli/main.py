@@ -37,6 +37,7 @@ VERBS: dict[str, str] = {
     "graph": "Draw the states of the bot.",
     "schema": "What may stand in each file, for editors: completion and underlines.",
     "serve": "Run the bot as an HTTP server.",
+    "doctor": "Is everything there that the bot needs? With --online it tries.",
     "stats": "What was asked, what answered, what it cost: from the store.",
 }
 
