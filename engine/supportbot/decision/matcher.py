@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
-import re2
-
 from supportbot.decision.entities import Reading, read_values, unread
+from supportbot.decision.regexes import find_regexes
 from supportbot.decision.typos import correct
 from supportbot.model.decision import Hit
 from supportbot.model.index import Anchor, Index, Met, Node, Symbol
 from supportbot.model.session import SlotValue
-from supportbot.model.text import folded, tokens
+from supportbot.model.text import tokens
 
 GAP_WORDS = 3
 TEXT_WORDS = 12  # the most a {slot:text} takes
@@ -53,7 +51,7 @@ def find(index: Index, text: str, reading: Reading) -> Found:
     search = _Search(index, words, rows, corrections, text, reading)
     search.run()
     if index.regexes:
-        _find_regexes(index, text, search.best)
+        search.best.update(find_regexes(index, text))
     return Found(text, words, corrections, search.best, _held(index, search.best, words))
 
 
@@ -144,7 +142,19 @@ def _shared(edges: Mapping[Symbol, Then], met: Met) -> list[Then]:
 class _Search:
     """One walk. Positions go from right to left, so that what a list may take later is known."""
 
-    __slots__ = ("best", "corrections", "index", "lists", "reach", "reading", "rows", "text", "values", "words")
+    __slots__ = (
+        "best",
+        "corrections",
+        "index",
+        "lists",
+        "reach",
+        "reading",
+        "rows",
+        "soon",
+        "text",
+        "values",
+        "words",
+    )
 
     def __init__(
         self,
@@ -160,6 +170,7 @@ class _Search:
         self.rows = rows  # what the single word at a position can be
         self.lists: list[list[tuple[int, int]]] = [[] for _ in words]  # lists found there, with the position after
         self.reach: list[dict[Symbol, list[int]]] = [{} for _ in words]  # the same by list: few nodes ask for many
+        self.soon: list[frozenset[Symbol] | None] = [None] * len(words)  # what begins within a gap's reach
         self.corrections = corrections
         self.text = text
         self.reading = reading
@@ -205,12 +216,29 @@ class _Search:
     def _beyond(self, node: Node, at: int, matched: int, captures: Captures) -> list[Step]:
         """The steps over a gap or a captured value."""
         steps: list[Step] = []
-        if node.gap is not None:
-            steps = [(node.gap, end, matched, captures) for end in range(at, min(at + GAP_WORDS, len(self.rows)) + 1)]
+        gap = node.gap
+        if gap is not None and self._goes_on(gap, at):
+            steps = [(gap, end, matched, captures) for end in range(at, min(at + GAP_WORDS, len(self.rows)) + 1)]
         if node.captures:
             taken = self._captured(node, at, captures)
             steps.extend((following, end, matched + 1, more) for following, end, more in taken)
         return steps
+
+    def _goes_on(self, gap: Node, at: int) -> bool:
+        """Whether anything that may follow a gap begins near enough: mostly nothing does."""
+        if gap.patterns or gap.symbols or gap.captures or gap.gap is not None:
+            return True
+        return at < len(self.rows) and not gap.edges.keys().isdisjoint(self._soon(at))
+
+    def _soon(self, at: int) -> frozenset[Symbol]:
+        found = self.soon[at]
+        if found is None:
+            reached = range(at, min(at + GAP_WORDS + 1, len(self.rows)))
+            found = frozenset().union(
+                *(self.rows[near].known for near in reached), *(self.reach[near] for near in reached)
+            )
+            self.soon[at] = found
+        return found
 
     def _follow(self, stack: list[Step], start: int) -> None:
         count = len(self.rows)
@@ -298,37 +326,6 @@ class _Search:
         known = self.best.get(pattern)
         if known is None or matched >= known.words:
             self.best[pattern] = Hit(pattern, start, end, matched, fuzzy, captures)
-
-
-def _find_regexes(index: Index, text: str, best: dict[int, Hit]) -> None:
-    search = folded(text)
-    programs = _programs(index.regexes)
-    for number in programs.all.Match(search) or ():
-        pattern, _ = index.regexes[number]
-        match = programs.each[number].search(search)
-        if match is None:
-            continue
-        captures = tuple((name, value) for name, value in match.groupdict().items() if value)
-        best[pattern] = Hit(pattern, 0, 0, 1, False, captures)
-
-
-@dataclass(frozen=True, slots=True)
-class _Programs:
-    all: re2.Set
-    each: tuple[re2._Regexp, ...]
-
-
-@lru_cache(maxsize=8)
-def _programs(regexes: tuple[tuple[int, str], ...]) -> _Programs:
-    """Linear-time programs; compiled once per bot revision."""
-    options = re2.Options()
-    options.log_errors = False
-    options.case_sensitive = False  # the text is folded, a pattern may be written in capitals
-    together = re2.Set.SearchSet(options)
-    for _, source in regexes:
-        together.Add(source)
-    together.Compile()
-    return _Programs(together, tuple(re2.compile(source, options) for _, source in regexes))
 
 
 def _held(index: Index, best: dict[int, Hit], tokens: tuple[str, ...]) -> dict[int, Held]:
