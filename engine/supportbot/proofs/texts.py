@@ -110,16 +110,17 @@ class Texts:
         return known
 
     def _together(self, paths: Sequence[Path]) -> Wordings:
-        if len(paths) == 1 and all(isinstance(item, str) for item in paths[0]):  # most phrases are words
-            return Wordings((" ".join(map(str, paths[0])),), True)
         found: dict[str, None] = {}
         complete = bool(paths)
         for path in paths:
+            if all(type(item) is str for item in path):
+                found[" ".join(map(str, path))] = None
+                continue
             made = self._along(path)
             found.update(dict.fromkeys(made.texts))
             complete = complete and made.all
-        ordered = sorted(found, key=lambda text: (text.count(" "), len(text), text))
-        return Wordings(tuple(ordered[:MOST_TEXTS]), complete and len(ordered) <= MOST_TEXTS)
+        ordered = sorted(found, key=lambda text: (text.count(" "), len(text), text)) if len(found) > 1 else found
+        return Wordings(tuple(ordered)[:MOST_TEXTS], complete and len(found) <= MOST_TEXTS)
 
     def _along(self, path: Path) -> Wordings:
         parts = [self._of_item(item) for item in path]
