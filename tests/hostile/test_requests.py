@@ -33,16 +33,21 @@ class Answered:
 def body_of(request: dict[str, Any]) -> bytes:
     if "bomb" in request:
         return gzip.compress(bytes(request["bomb"]), 9)
-    body: str = request.get("body", "")
+    return filled(request, "body")
+
+
+def filled(request: dict[str, Any], key: str) -> bytes:
+    text: str = request.get(key, "")
     if "fill" in request:
-        filled = "".join(text * times for text, times in (request["fill"], request.get("close", ["", 0])))
-        body = body.replace("@", filled)
-    return body.encode("latin-1")
+        text = text.replace(
+            "@", "".join(part * times for part, times in (request["fill"], request.get("close", ["", 0])))
+        )
+    return text.encode("latin-1")
 
 
 def bytes_of(request: dict[str, Any]) -> bytes:
     if "send" in request:
-        return str(request["send"]).encode("latin-1")
+        return filled(request, "send")
     body = body_of(request)
     head = f"{request['method']} {request['target']} HTTP/1.1\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in request["headers"])

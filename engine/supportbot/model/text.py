@@ -36,6 +36,7 @@ _LOOK_ALIKES |= {chr(first + at): chr(ord("a") + at) for first in (0x1F150, 0x1F
 # Letters in parentheses would come apart.
 _IN_PARENTHESES = {first + at: chr(ord("a") + at) for first in (0x249C, 0x1F110) for at in range(26)}
 _FILLERS = "\u115f\u1160"  # letters that nobody sees
+_BLANK = "\u2800"  # a Braille pattern without dots
 
 # One typed word -> the words it stands for. Spellings without the apostrophe count as well.
 _NEGATED = [
@@ -224,7 +225,7 @@ def _fold_character(character: str) -> str:
     category = unicodedata.category(character)
     if category in ("Mn", "Me", "Cf", "Cc", "Cs", "Co", "Cn") or character in _FILLERS:
         return " " if character in "\u0085\u2028\u2029" else ""
-    if category == "So":
+    if category == "So" and character != _BLANK:
         return f" {character} "
     if category == "Mc":  # a mark that takes part in reordering would not come out the same twice
         return "" if unicodedata.combining(character) else character
