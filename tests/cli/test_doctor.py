@@ -446,6 +446,8 @@ def test_nobody_there_and_a_private_address(small: Path, free_port: str) -> None
 
 def test_what_is_off_is_not_tried(small: Path) -> None:
     assert asyncio.run(tried(add_service(small), {})) == {}
+    last = list(checks(small, None, None, online=True))[-1]
+    assert (last.area, last.status) == ("online", "note")
 
 
 # --- online: the model ----------------------------------------------------------------------
@@ -520,3 +522,10 @@ def test_logging_is_left_as_it_was(small: Path) -> None:
     before = (log.propagate, list(log.handlers))
     asyncio.run(tried(add_service(small), {}))
     assert (log.propagate, list(log.handlers)) == before
+
+
+@pytest.mark.parametrize("check", ["{path: '/me/${MY NAME}'}", "{method: POST, path: /me}", "{method: GET}", "/me"])
+def test_a_wrong_check_is_found_by_validate(small: Path, check: str) -> None:
+    (small / "rules" / "actions.yaml").write_text(f"{SERVICE}    check: {check}\n", "utf-8")
+    errors = [one for one in load_bot(small).diagnostics if one.severity == "error"]
+    assert [(one.place.file, one.place.line) for one in errors] == [("rules/actions.yaml", 8)]

@@ -80,7 +80,8 @@ def _tried(bot: Bot, root: Path, environment: Mapping[str, str]) -> Iterator[Fin
 
     from supportbot.cli.trying import try_all
 
-    yield from asyncio.run(try_all(bot, environment, current_store(bot, root, environment)))
+    found = asyncio.run(try_all(bot, environment, current_store(bot, root, environment)))
+    yield from found or [Finding("online", "services", "note", "no connection and no model is on, so none was tried")]
 
 
 def _alerts(bot: Bot, environment: Mapping[str, str]) -> Finding:
