@@ -81,16 +81,16 @@ def _operation(summary: str, answers: Json, *problems: str, admin: bool = False,
     return operation
 
 
-def _body(schema: Json) -> Json:
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+def _body(schema: Json, required: bool = True) -> Json:
+    return {"required": required, "content": {"application/json": {"schema": schema}}}
 
 
 SESSION_PARAMETER: Json = {"name": "session_id", "in": "path", "required": True, "schema": SESSION_ID}
 SINCE_PARAMETER: Json = {
     "name": "since",
     "in": "query",
-    "description": "Only what happened since then, e.g. 7d.",
-    "schema": {"type": "string", "pattern": "^[1-9][0-9]{0,4}[mhd]$"},
+    "description": "Only what happened since then, e.g. 7d. Empty: all that is kept.",
+    "schema": {"type": "string", "pattern": "^([1-9][0-9]{0,4}[mhd])?$"},
 }
 
 
@@ -114,7 +114,7 @@ def _bot_paths() -> Json:
                 SALESIQ_NOTE,
                 {"200": _answer("An action.", _ref("Action"))},
                 *("401", "413"),
-                requestBody=_body(_object()),
+                requestBody=_body({}, required=False),
             ),
         },
     }
