@@ -64,3 +64,9 @@ def test_asking_for_help_imports_no_verb(small: Path, arguments: list[str]) -> N
 def test_the_probe_sees_heavy_libraries(small: Path) -> None:
     _, names = modules_after(small, "serve", "--help")
     assert "aiohttp" in names
+
+
+@pytest.mark.parametrize("module", ["supportbot", "supportbot.cli.main"])
+def test_the_command_is_also_a_module(module: str) -> None:
+    done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("supportbot, version ")

@@ -8,6 +8,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from tests.zoho.world import OfficeClock, starter
 
 from supportbot.adapters.http_actions import HttpActions
 from supportbot.adapters.oauth import Token, read_token
+from supportbot.adapters.private_hosts import ALLOWED
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.runtime.calls import CallResult
 
@@ -206,3 +208,38 @@ def test_no_secret_is_logged_and_none_stands_in_an_address(tmp_path: Path, caplo
     assert "no access token" in caplog.text
     for canary in (CLIENT_SECRET, REFRESH_TOKEN, "token-canary"):
         assert canary not in caplog.text
+
+
+def test_connections_that_sign_in_for_others_follow_the_same_rule_as_calls(tmp_path: Path) -> None:
+    """The push of late answers signs in too, over a connection that says nothing of private addresses."""
+
+    async def played() -> None:
+        async with FakeZoho().running() as zoho, caller(zoho, tmp_path, OfficeClock()) as one:
+            connection = replace(one.bot.connections["desk"], allow_private=False)
+            headers = await one.actions.sign_in(connection)
+            assert headers is not None
+            assert headers["Authorization"].startswith("Zoho-oauthtoken ")
+
+    asyncio.run(played())
+
+
+def test_a_refusal_of_our_own_holds_nobody_up(tmp_path: Path) -> None:
+    async def played() -> None:
+        async with FakeZoho().running() as zoho:
+            store, clock = SQLiteStore(tmp_path / "sessions.db"), OfficeClock()
+            environment = {name: value for name, value in zoho.environment().items() if name != ALLOWED}
+            alerts: list[str] = []
+            actions = HttpActions(environment, store.outbox, clock.now, alerts.append)
+            bot = starter(timeout=3.0)
+            open_one = replace(bot.connections["desk"], allow_private=True)
+            try:
+                assert await actions.sign_in(replace(open_one, allow_private=False)) is None
+                assert (len(zoho.refreshes), len(alerts)) == (0, 1)
+                assert "private address" in alerts[0]
+                assert await actions.sign_in(open_one) is not None
+                assert len(zoho.refreshes) == 1
+            finally:
+                await actions.close()
+                await store.close()
+
+    asyncio.run(played())

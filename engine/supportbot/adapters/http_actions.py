@@ -16,7 +16,7 @@ import aiohttp
 from supportbot.adapters.answers import Answer, judge, saved
 from supportbot.adapters.http_client import HttpClient, NotSent
 from supportbot.adapters.oauth import Held, MemoryTokens, TokenSource, TokenStore
-from supportbot.adapters.private_hosts import allowed_hosts
+from supportbot.adapters.private_hosts import named_private
 from supportbot.adapters.requests import Request, build_request, connection_headers, missing_of, missing_of_connection
 from supportbot.decision.render import holds
 from supportbot.model.bot import Action, Bot, Connection
@@ -93,7 +93,7 @@ class HttpActions:
         headers = connection_headers(connection, self._environment)
         if isinstance(connection.auth, OAuth):
             try:
-                token = await self._tokens.token(connection, connection.auth, connection.allow_private)
+                token = await self._tokens.token(connection, connection.auth)
             except Held:
                 return None
             headers["Authorization"] = connection.auth.header.replace("{token}", token)
@@ -120,15 +120,14 @@ class HttpActions:
             request = build_request(connection, action, scope, self._environment)
         except ValueError as failure:
             return CallResult("refused", error="failed", reason=type(failure).__name__)
-        hosts = allowed_hosts(self._environment)
-        private = connection.allow_private or (request.url.host or "").casefold() in hosts
+        private = connection.allow_private or named_private(request.url, self._environment)
         auth = connection.auth if isinstance(connection.auth, OAuth) else None
         stale = ""
         for second in (False, True):
             headers: dict[str, str] = {}
             if auth is not None:
                 try:
-                    stale = await self._tokens.token(connection, auth, private, stale)
+                    stale = await self._tokens.token(connection, auth, stale)
                 except Held as held:
                     return _held(held)
                 headers["Authorization"] = auth.header.replace("{token}", stale)

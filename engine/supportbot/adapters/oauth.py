@@ -22,6 +22,7 @@ from yarl import URL
 
 from supportbot.adapters.environment import expand
 from supportbot.adapters.http_client import HttpClient, NotSent
+from supportbot.adapters.private_hosts import named_private
 from supportbot.adapters.requests import Request
 from supportbot.model.connections import Connection, OAuth, ReadRetry
 
@@ -110,7 +111,7 @@ class TokenSource:
         self._owner = secrets.token_hex(8)
         self._locks: dict[str, asyncio.Lock] = {}
 
-    async def token(self, connection: Connection, auth: OAuth, private: bool, stale: str = "") -> str:
+    async def token(self, connection: Connection, auth: OAuth, stale: str = "") -> str:
         """A token that is valid, and not ``stale``, which the service refused. Raises Held."""
         if any(expand(text, self._environment) in (None, "") for text in auth.texts):
             ready = expand(auth.token, self._environment) or ""
@@ -129,10 +130,10 @@ class TokenSource:
                         return known.access  # good for a little while still
                     raise Held(known.held, known.held_until - moment, known.held.startswith("permanent"))
                 if await self._tokens.lease(key, self._owner, moment, moment + LEASE):
-                    return await self._renew(connection, auth, private, key, stale)
+                    return await self._renew(connection, auth, key, stale)
                 await asyncio.sleep(_POLL)  # another process is at it
 
-    async def _renew(self, connection: Connection, auth: OAuth, private: bool, key: str, stale: str) -> str:
+    async def _renew(self, connection: Connection, auth: OAuth, key: str, stale: str) -> str:
         known = await self._tokens.token(key)  # another process may have renewed it before we got the lease
         moment = self._now().timestamp()
         if usable(known, moment, stale):
@@ -145,7 +146,14 @@ class TokenSource:
             # Counted before it is asked for: a process that dies meanwhile has used it up all the same.
             asked = replace(known, refreshes=(*recent, moment))
             await self._tokens.put_token(key, asked, self._owner, moment + LEASE)
-            fresh = replace(await self._buy(connection, auth, private, known), refreshes=(*recent, moment))
+            try:
+                fresh = replace(await self._buy(connection, auth, known), refreshes=(*recent, moment))
+            except NotSent as refusal:
+                # Our own refusal says nothing about the credentials, which other connections share: nothing is kept.
+                await self._tokens.put_token(key, known)
+                refused = replace(known, held=f"permanent: not sent to the token service: {refusal.reason}")
+                self._report(connection, refused)
+                raise Held(refused.held, 0.0, True) from refusal
         await self._tokens.put_token(key, fresh)
         moment = self._now().timestamp()
         if fresh.held_until > moment:
@@ -154,8 +162,11 @@ class TokenSource:
         log.info("connection %s has a new access token", connection.id)
         return fresh.access
 
-    async def _buy(self, connection: Connection, auth: OAuth, private: bool, known: Token) -> Token:
-        """Sent once: a retry would count against the limit. The secrets stand in the body, not in the address."""
+    async def _buy(self, connection: Connection, auth: OAuth, known: Token) -> Token:
+        """Sent once: a retry would count against the limit. The secrets stand in the body, not in the address.
+
+        Raises NotSent for what is never sent from here.
+        """
         moment = self._now().timestamp()
         form = {
             "grant_type": "refresh_token",
@@ -165,10 +176,11 @@ class TokenSource:
         }
         try:
             request = Request("POST", URL(expand(auth.token_url, self._environment) or ""), {}, form, form=True)
+            private = connection.allow_private or named_private(request.url, self._environment)
             answer = await self._client.send(request, {}, _TIMEOUT, ReadRetry(), private)
         except NotSent as failure:
             if failure.final:
-                return replace(known, held_until=moment + PERMANENT_HOLD, held=f"permanent: {failure.reason}")
+                raise
             return replace(known, held_until=moment + SHORT_HOLD, held="the token service cannot be reached")
         except (TimeoutError, aiohttp.ClientError, ValueError) as failure:
             return replace(known, held_until=moment + SHORT_HOLD, held=f"token service: {type(failure).__name__}")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
+from yarl import URL
 
 ALLOWED = "SUPPORTBOT_ALLOW_PRIVATE"  # hosts, separated by commas
 
@@ -22,6 +23,11 @@ class PrivateAddress(OSError):
 
 def allowed_hosts(environment: Mapping[str, str]) -> frozenset[str]:
     return frozenset(filter(None, (name.strip().casefold() for name in environment.get(ALLOWED, "").split(","))))
+
+
+def named_private(url: URL, environment: Mapping[str, str]) -> bool:
+    """Whether the environment allows this address to be a private one."""
+    return (url.host or "").casefold() in allowed_hosts(environment)
 
 
 def is_private(host: str) -> bool:

@@ -143,3 +143,7 @@ def _silence_stdout() -> None:
 def main() -> None:
     """Entry point of the installed command."""
     sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()
