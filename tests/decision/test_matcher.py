@@ -365,3 +365,17 @@ def test_any_text_is_searched_and_always_alike(text: str) -> None:
 def test_a_hostile_message_is_searched_in_few_steps() -> None:
     index = index_of(["a * a * a * b", "(a|a a|<as>) * (a|<as>) * (a|<as>) c"], lists={"as": ["a a", "a a a", "a"]})
     assert search(index, "a " * 1500).held == {}
+
+
+def test_of_a_message_made_to_be_long_the_beginning_and_the_end_are_read() -> None:
+    index = index_of({"any": ["printer offline"]})
+    assert search(index, "printer offline" + " x" * 2000).held
+    assert search(index, "x " * 2000 + "printer offline").held
+    assert not search(index, "x " * 1000 + "printer offline" + " x" * 1000).held
+    assert search(index, "x " * 350 + "printer offline" + " x" * 350).held  # as long as prose of 4,000 characters
+
+
+@pytest.mark.parametrize("text", ["\ud800", "printer \udfff offline", "\udc00\ud800" * 2000])
+def test_halves_of_surrogate_pairs_reach_no_regex(text: str) -> None:
+    index = index_of([pattern(regex="offline$")])
+    assert bool(search(index, text).held) is text.endswith("offline")

@@ -60,6 +60,13 @@ ALIKE = [
     ("?hello", "hello"),
     ("½", "1 2"),
     ("x²", "x2"),
+    ("ᴘʀɪɴᴛᴇʀ", "printer"),
+    ("🅟🅡🅘🅝🅣🅔🅡", "printer"),
+    ("🅿🆁🅸🅽🆃🅴🆁", "printer"),
+    ("⒫⒭⒤⒩⒯⒠⒭", "printer"),
+    ("🄟🄡🄘🄝🄣🄔🄡", "printer"),
+    ("prin\u3164ter\uffa0", "printer"),
+    ("printer\u2800offline", "printer offline"),
     ("thanks👍", "thanks 👍"),
     ("👍🏽", "👍 🏽"),
 ]
