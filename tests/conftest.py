@@ -18,8 +18,10 @@ if Path(sitecustomize.__file__ or "").parent != Path(OFFLINE):  # the interprete
     import sitecustomize
 sys.path.remove(OFFLINE)
 
-settings.register_profile("unhurried", deadline=None)  # a busy machine is no finding
-settings.load_profile("unhurried")
+# The same examples every time, so that a red run is a finding about the change; HYPOTHESIS_PROFILE=explore looks further.
+settings.register_profile("steady", deadline=None, derandomize=True)  # no deadline: a busy machine is no finding
+settings.register_profile("explore", deadline=None, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 _SETTINGS = ("SUPPORTBOT_", "OPENAI_", "ANTHROPIC_", "SALESIQ_", "DESK_", "GITHUB_", "ERROR_ALERT_WEBHOOK")
 _TERMINAL = ("NO_COLOR", "FORCE_COLOR", "PORT", "LOG_LEVEL", "COLUMNS")
