@@ -105,7 +105,8 @@ class Reloader:
     async def watch(self, seconds: float = POLL_SECONDS) -> None:
         """Reload when files have changed and then stayed as they are for one look."""
         seen = await asyncio.to_thread(_state, self.root)
-        changing = False
+        files = await asyncio.to_thread(read_bot, self.root)
+        changing = files.revision != self._conversations.bot.revision  # saved between start and this first look
         while True:
             await asyncio.sleep(seconds)
             state = await asyncio.to_thread(_state, self.root)
