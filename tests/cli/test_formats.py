@@ -64,7 +64,30 @@ def test_json_has_exactly_the_promised_keys(command: Run, broken: Path) -> None:
         "end_column": 37,
         "message": "there is no response 'by'",
         "hint": "did you mean 'bye'?",
+        "related": [],
     }
+
+
+def test_json_names_the_related_places() -> None:
+    also = Related(Place("states.yaml", 3, 5, 3, 9), "it was first given here")
+    item = error("duplicate-id", Place("handlers.yaml", 2, 5, 2, 7), "taken", "", also)
+    (told,) = json.loads(render_json([item], 1))["diagnostics"]
+    assert told["related"] == [{"file": "states.yaml", "line": 3, "column": 5, "message": "it was first given here"}]
+
+
+def test_only_files_of_the_bot_are_quoted(tmp_path: Path) -> None:
+    """Not what links out of the folder lead to, nor pipes and devices, whose reading would never end."""
+    folder, outside = tmp_path / "bot", tmp_path / "outside.yaml"
+    folder.mkdir()
+    outside.write_text("not for these eyes\n", "utf-8")
+    (folder / "out.yaml").symlink_to(outside)
+    (folder / "endless.yaml").symlink_to("/dev/zero")
+    os.mkfifo(folder / "pipe.yaml")
+    (folder / "large.yaml").write_bytes(b"too much\n" * 2_000_000)
+    (folder / "good.yaml").write_text("this is quoted\n", "utf-8")
+    names = ["out.yaml", "endless.yaml", "pipe.yaml", "large.yaml", "../outside.yaml", str(outside), "good.yaml"]
+    text = render_text([error("unreadable-file", Place(name), "bad") for name in names], folder, PLAIN)
+    assert [line for line in text.split("\n") if line.startswith(" 1 |")] == [" 1 | this is quoted"]
 
 
 def test_json_survives_half_a_surrogate_pair() -> None:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from supportbot.cli.terminal import TAB, Paint, columns, safe, width
+from supportbot.config.disk import Disk
 from supportbot.diagnostics import SEVERITIES, Diagnostic, Place, Severity
 
 GITHUB_LIMIT = 10  # GitHub shows ten annotations of a kind for a step and drops the others without a word
@@ -113,18 +114,20 @@ def _cut(text: str, room: int, keep_end: bool = False) -> str:
 
 
 @lru_cache(maxsize=64)
-def _lines(path: Path) -> tuple[str, ...]:
-    try:
-        text = path.read_bytes().decode("utf-8", "replace")
-    except OSError:
+def _lines(root: Path, file: str) -> tuple[str, ...]:
+    # Read by the rules of the bot itself: what it may not read (a link out of the folder, a pipe, a device, a
+    # file without end) is not printed either.
+    content = Disk(root).read(file)
+    if content is None:
         return ()
+    text = content.decode("utf-8", "replace")
     return tuple(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"))
 
 
 def _source_line(root: Path | None, file: str, line: int) -> str | None:
     if root is None or not file:
         return None
-    lines = _lines(root / file)
+    lines = _lines(root, file)
     return lines[line - 1] if 0 < line <= len(lines) else None
 
 
@@ -162,6 +165,10 @@ def diagnostic_json(item: Diagnostic) -> dict[str, object]:
         "end_column": place.end_column,
         "message": item.message,
         "hint": item.hint,
+        "related": [
+            {"file": other.place.file, "line": other.place.line, "column": other.place.column, "message": other.message}
+            for other in item.related
+        ],
     }
 
 
