@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -150,6 +151,57 @@ def test_signing_in_gives_the_lines_for_the_environment(tmp_path: Path) -> None:
         assert file.stat().st_mode & 0o077 == 0
         wrong = run("zoho", "login", "--accounts", zoho.url, stdin=typed.replace("grant", "other"))
         assert (wrong.returncode, "make a new one" in wrong.stderr) == (1, True)
+
+
+def test_signing_in_again_replaces_the_lines(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("OTHER=kept\nexport ZOHO_REFRESH_TOKEN=old-canary\nZOHO_CLIENT_ID=old", "utf-8")
+    file.chmod(0o644)
+    with zoho_running() as zoho:
+        typed = f"{CLIENT_ID}\n{CLIENT_SECRET}\n1000.grant-canary\n"
+        for _ in range(2):
+            done = run("zoho", "login", "--accounts", f"{zoho.url}/", "--write", str(file), stdin=typed)
+            assert done.returncode == 0, done.stderr
+        assert file.read_text("utf-8").splitlines() == [
+            "OTHER=kept",
+            f"ZOHO_CLIENT_ID={CLIENT_ID}",
+            f"ZOHO_CLIENT_SECRET={CLIENT_SECRET}",
+            f"ZOHO_REFRESH_TOKEN={REFRESH_TOKEN}",
+            f"ZOHO_ACCOUNTS_URL={zoho.url}",
+        ]
+    assert file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "address", ["accounts.zoho.eu", "http://accounts.zoho.eu", "https://accounts.zoho.eu/oauth/v2"]
+)
+def test_a_wrong_accounts_address_is_said_before_anything_is_asked(address: str) -> None:
+    done = run("zoho", "login", "--accounts", address)
+    assert (done.returncode, "is no accounts address" in done.stderr) == (2, True)
+    assert "Client ID" not in done.stdout + done.stderr
+
+
+def test_a_service_that_is_no_token_service_is_a_wrong_address() -> None:
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(404)
+            self.end_headers()
+            self.wfile.write(b"<html>Not found</html>")
+
+        def log_message(self, *_values: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            address = f"http://127.0.0.1:{server.server_port}"
+            done = run("zoho", "login", "--accounts", address, stdin="a\nb\nc\n")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert (done.returncode, "check --accounts" in done.stderr) == (2, True)
 
 
 def test_payloads_are_replayed_and_bad_answers_counted(tmp_path: Path) -> None:

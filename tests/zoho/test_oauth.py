@@ -63,6 +63,8 @@ async def caller(zoho: FakeZoho, folder: Path, clock: OfficeClock) -> AsyncItera
         (400, "<html>Bad</html>", 5, False, 0),
         (500, {"error": "x"}, 5, False, 0),
         (503, "", 5, False, 0),
+        (404, "<html>Not found</html>", 60, True, 1),
+        (404, {"error": "URL_NOT_FOUND"}, 60, True, 1),
     ],
 )
 def test_each_form_of_an_error_is_held_as_long_as_it_deserves(

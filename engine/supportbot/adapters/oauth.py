@@ -29,7 +29,7 @@ from supportbot.model.connections import Connection, OAuth, ReadRetry
 log = logging.getLogger("supportbot.oauth")
 
 EARLY = 300.0  # seconds before its end that a token is renewed
-PERMANENT_HOLD, THROTTLE_HOLD, SHORT_HOLD = 3600.0, 600.0, 5.0
+PERMANENT_HOLD, THROTTLE_HOLD, ADDRESS_HOLD, SHORT_HOLD = 3600.0, 600.0, 60.0, 5.0
 REFRESHES, WINDOW = 8, 600.0  # of one refresh token, two below what Zoho gives
 LEASE = 20.0
 _TIMEOUT = 10.0
@@ -213,6 +213,9 @@ def read_token(status: int, document: Any, known: Token, moment: float) -> Token
     if isinstance(error, str) and error.strip().casefold() in _PERMANENT:
         code = error.strip().casefold()
         return replace(known, held_until=moment + PERMANENT_HOLD, held=f"permanent: the token service says {code}")
+    if status == 404:
+        reason = "permanent: wrong address of the token service (status 404)"
+        return replace(known, held_until=moment + ADDRESS_HOLD, held=reason)
     if status >= 500 or not isinstance(document, dict):
         return replace(known, held_until=moment + SHORT_HOLD, held=f"token service: status {status}")
     return replace(known, held_until=moment + THROTTLE_HOLD, held="throttled: the token service refuses for now")

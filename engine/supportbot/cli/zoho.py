@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -22,6 +23,7 @@ SCOPES = (
 )
 ACCOUNTS = "https://accounts.zoho.com"
 TIMEOUT = 15.0
+_HERE = ("127.0.0.1", "localhost", "::1")  # a fake, to try it out
 _WHY = {
     "invalid_code": "the code is wrong, used already, or older than the minutes it lives: make a new one",
     "invalid_client": "the client id is wrong, or the account is in another data center: see --accounts",
@@ -36,10 +38,11 @@ def command() -> None:
 
 @command.command("login")
 @click.option("--accounts", default=ACCOUNTS, show_default=True, help="Accounts address of your data center.")
-@click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="Append the lines to this .env file.")
+@click.option("--write", type=click.Path(path_type=Path, dir_okay=False), help="Put the lines into this .env file.")
 @color_option
 def login(accounts: str, write: Path | None) -> int:
     """Turn a self client's grant code into a refresh token. Nothing is stored, except in the file of --write."""
+    accounts = _address(accounts)
     say("1. Open https://api-console.zoho.com (of your data center), Add Client, Self Client.")
     say("2. Under Generate Code take these scopes, and the longest time:")
     say(f"   {','.join(SCOPES)}")
@@ -61,7 +64,7 @@ def login(accounts: str, write: Path | None) -> int:
         say("\nPut these lines where the server gets its environment from, e.g. .env, never into YAML:\n")
         say("\n".join(lines))
     else:
-        _append(write, lines)
+        put_lines(write, lines)
         say(f"\n{write} now has {', '.join(line.partition('=')[0] for line in lines)}")
     return 0
 
@@ -88,10 +91,16 @@ async def _exchange(accounts: str, client_id: str, secret: str, code: str) -> di
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session,
             session.post(f"{accounts.rstrip('/')}/oauth/v2/token", data=form, allow_redirects=False) as response,
         ):
-            answer = json.loads(await response.read())
+            status, text = response.status, await response.read()
     except (aiohttp.ClientError, TimeoutError, ValueError) as failure:
         raise UsageError(f"{accounts} cannot be asked ({type(failure).__name__}): check --accounts") from None
-    return answer if isinstance(answer, dict) else {}
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        answer = None
+    if status == 404 or not isinstance(answer, dict):
+        raise UsageError(f"{accounts} is no token service of Zoho (status {status}): check --accounts")
+    return answer
 
 
 async def _replay(payloads: list[Any], url: str) -> int:
@@ -135,7 +144,33 @@ def _payloads(file: Path) -> Iterator[Any]:
         raise UsageError(f"{file} is no JSON: {problem}; write one payload a line, or a list") from None
 
 
-def _append(path: Path, lines: list[str]) -> None:
-    """Readable by its owner only, because of what is in it."""
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8") as file:
-        file.write("\n".join(["", *lines, ""]))
+def put_lines(path: Path, lines: list[str]) -> None:
+    """Lines ``NAME=value`` in place of those of the same names, the others as they were; readable by its owner only."""
+    names = {line.partition("=")[0] for line in lines}
+    try:
+        known = path.read_text("utf-8").splitlines() if path.exists() else []
+        kept = [line for line in known if _name(line) not in names]
+        fresh = path.with_name(f"{path.name}.new")
+        fresh.unlink(missing_ok=True)
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+            file.write("\n".join([*kept, *lines, ""]))
+        os.replace(fresh, path.resolve())
+    except (OSError, ValueError) as problem:
+        raise UsageError(f"{path} cannot be written: {problem}") from None
+
+
+def _name(line: str) -> str:
+    return line.strip().removeprefix("export ").partition("=")[0].strip()
+
+
+def _address(accounts: str) -> str:
+    """The accounts address as it is used. Raises UsageError before anybody has typed a secret."""
+    cleaned = accounts.strip().rstrip("/")
+    try:
+        parts = urlsplit(cleaned)
+        good = bool(parts.hostname) and not (parts.path or parts.query or parts.fragment or parts.username)
+    except ValueError:
+        good = False
+    if good and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _HERE)):
+        return cleaned
+    raise UsageError(f"{safe(accounts)} is no accounts address: write it as {ACCOUNTS} or https://accounts.zoho.eu")
