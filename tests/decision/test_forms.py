@@ -396,3 +396,52 @@ def test_an_optional_choice_is_heard_in_the_opening_message(talk: Talk) -> None:
     talk.say("call me back, it is urgent")
     assert talk.session.form is not None
     assert talk.session.form.values["urgency"] == "high"
+
+
+# --- what was rejected is not sent --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("no", ["no", "no, not tomorrow"])
+def test_a_yes_after_a_no_asks_for_the_confirmation_anew(talk: Talk, no: str) -> None:
+    asked(talk, None, KNOWN).say(no)
+    assert talk.said == ["change_call"]
+    talk.say("yes")
+    assert talk.said == ["confirm_call"]
+    talk.say("yes")
+    assert (talk.said, talk.session.form) == (["call_off"], None)
+
+
+def test_a_correction_after_a_no_is_confirmed(talk: Talk) -> None:
+    asked(talk, None, KNOWN).say("no")
+    talk.say("the phone is 07911 999999")
+    assert talk.said == ["confirm_call"]
+    talk.say("yes")
+    assert talk.session.form is None
+
+
+def test_only_every_second_moment_that_is_not_possible_counts(tell: Tell) -> None:
+    talk = tell((FORMS, "invalid: bad_time,", "invalid: bad_time, in_hours: true, refused: ask_time,"))
+    asked(talk, "moment", {"name": "Jane", "phone": "07911123456"})
+    for _ in range(5):
+        talk.say("Sunday at 11")
+        assert talk.said == ["ask_time"]
+    talk.say("Sunday at 11")
+    assert (talk.said, talk.session.form) == (["offer"], None)
+
+
+def test_a_statement_without_its_subject_is_no_question(tell: Tell) -> None:
+    talk = tell((FORMS, "- {name: name, type: text,", "- {name: summary, type: text,"))
+    asked(talk, "summary").say("Cannot see why the printer is offline")
+    assert values(talk)["summary"] == "Cannot see why the printer is offline"
+
+
+@pytest.mark.parametrize(("slot", "again"), [("moment", "ask_time"), ("phone", "ask_phone")])
+def test_yes_is_no_answer_to_when_or_which(talk: Talk, slot: str, again: str) -> None:
+    asked(talk, slot, {name: value for name, value in KNOWN.items() if name != slot}).say("yes please")
+    assert talk.said == [again]
+
+
+@pytest.mark.parametrize("text", ["no thanks", "please no", "no, thank you"])
+def test_a_polite_no_to_a_question_leaves_the_form(talk: Talk, text: str) -> None:
+    asked(talk, "phone", {"name": "Jane"}).say(text)
+    assert (talk.said, talk.session.form) == (["goodbye"], None)

@@ -205,7 +205,7 @@ class Draft:
             self.say(missing.refused if state.refused and missing.in_hours and missing.refused else missing.ask)
         elif form.confirm:
             tries = state.tries if state.asking is None else 0
-            self.change(form=replace(state, asking=None, tries=tries))
+            self.change(form=replace(state, asking=None, tries=tries, rejected=False))
             self.say(form.confirm)
         else:
             self.finish_form()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from supportbot.decision.answers import Asker, corrected_answer, named_slot, read_answer, read_corrections, read_extras
@@ -16,6 +17,8 @@ CANCEL_WORDS, STORY_WORDS = 10, 6  # "cancel" inside a longer story is part of t
 
 _AGREED = frozenset(("yes", "ok", "okay", "yeah", "yep", "sure", "please"))
 _POLITE = frozenset(("please", "thanks", "thank", "you", "sir", "it", "that"))
+_THANKING = frozenset(("please", "thanks", "thank"))
+_REST = 2  # words beside those that cancel
 _TITLES = frozenset(("summary", "subject", "title", "problem"))  # slots that say what it is about
 _STORIES = frozenset(("details", "description"))
 _SHORT = 2  # tokens of "no", "yes please"
@@ -60,7 +63,9 @@ def take(draft: Draft, found: Found, others_match: bool) -> FormTurn:
         return NOT_TAKEN
     form = draft.bot.forms[state.form]
     words = draft.bot.form_words
-    if words is not None and words.cancel in found.held and len(found.tokens) <= _cancel_words(form, state):
+    if words is not None and (
+        _cancels(found, words, _cancel_words(form, state)) or _declines(found, words, form, state)
+    ):
         draft.change(form=None)
         draft.run(form.cancelled)
         return FormTurn(True, "cancelled")
@@ -82,6 +87,27 @@ def _cancel_words(form: Form, state: FormState) -> int:
     return STORY_WORDS if tells else CANCEL_WORDS
 
 
+def _cancels(found: Found, words: FormWords, most: int) -> bool:
+    """ "cancel"; also a longer message of hardly anything else: "forget about it, I changed my mind"."""
+    held = found.held.get(words.cancel)
+    if held is None:
+        return False
+    said = {at for hit in held.hits for at in range(hit.start, hit.end)}
+    rest = [word for at, word in enumerate(found.tokens) if at not in said and word[:1].isalnum()]
+    return len(found.tokens) <= most or (0 in said and len(rest) <= _REST)
+
+
+def _declines(found: Found, words: FormWords, form: Form, state: FormState) -> bool:
+    """ "no thanks", "please no" to a question; a story may be answered so, and a confirmation asks what is wrong."""
+    asked = state.asking
+    if asked is None or asked.split("_")[-1] in _STORIES or len(found.tokens) < _SHORT:
+        return False
+    held = found.held.get(words.no)
+    said = {at for hit in held.hits for at in range(hit.start, hit.end)} if held is not None else set()
+    rest = {word for at, word in enumerate(found.tokens) if at not in said}
+    return bool(said) and rest <= _POLITE and not _THANKING.isdisjoint(found.tokens)
+
+
 def _answering(
     draft: Draft, form: Form, state: FormState, spec: SlotSpec, found: Found, others_match: bool
 ) -> FormTurn:
@@ -93,6 +119,8 @@ def _answering(
         return _try_again(draft, form, state, spec.invalid or spec.ask)
     if _says_nothing(draft, spec, found):
         return _try_again(draft, form, state, spec.invalid or spec.ask)
+    if spec.type not in ("text", "choice") and _only_yes(draft, found):
+        return _try_again(draft, form, state, spec.ask)
     value = read_answer(spec, text, found.held, asker, state.values.get(spec.name))
     known = {**state.values, spec.name: "" if value is None else value}
     values = {} if value is None else {spec.name: value}
@@ -109,10 +137,20 @@ def _answering(
     if others_match and not asker.refused:
         return NOT_TAKEN
     if asker.refused and spec.refused:
-        return _try_again(draft, form, state, spec.refused)
+        return _refused(draft, form, state, spec.refused)
     if is_question(found):
         return NOT_TAKEN
     return _try_again(draft, form, state, spec.invalid or spec.ask)
+
+
+def _refused(draft: Draft, form: Form, state: FormState, response: str) -> FormTurn:
+    """A moment was understood and is not possible: only every second one counts as a failure."""
+    state = replace(state, refusals=state.refusals + 1)
+    if state.refusals % 2 == 0:
+        return _try_again(draft, form, state, response)
+    draft.change(form=state)
+    draft.say(response)
+    return FormTurn(True, "asked again")
 
 
 def _mended(
@@ -137,7 +175,9 @@ def _taken_back(form: Form, spec: SlotSpec, state: FormState, text: str, found: 
 
 
 def is_question(found: Found) -> bool:
-    return found.tokens[-1:] == ("?",) or found.tokens[:1] in _QUESTIONS
+    """ "can not print" and "is not working" leave out who or what: they are statements."""
+    asks = found.tokens[:1] in _QUESTIONS and found.tokens[1:2] != ("not",)
+    return asks or found.tokens[-1:] == ("?",)
 
 
 def _asks_back(spec: SlotSpec, found: Found) -> bool:
@@ -164,7 +204,16 @@ def _says_nothing(draft: Draft, spec: SlotSpec, found: Found) -> bool:
     words, last = draft.bot.form_words, spec.name.split("_")[-1]
     if words is None or spec.type != "text" or last not in _TITLES | _STORIES:
         return False
-    blocks = (words.yes, words.no) if last in _TITLES else (words.yes,)
+    return _only(found, (words.yes, words.no) if last in _TITLES else (words.yes,))
+
+
+def _only_yes(draft: Draft, found: Found) -> bool:
+    words = draft.bot.form_words
+    return words is not None and _only(found, (words.yes,))
+
+
+def _only(found: Found, blocks: Sequence[int]) -> bool:
+    """Whether a message is nothing but one of these, politely."""
     held = [found.held[block] for block in blocks if block in found.held]
     said = {at for block in held for hit in block.hits for at in range(hit.start, hit.end)}
     return bool(said) and all(at in said or word in _POLITE for at, word in enumerate(found.tokens))
@@ -183,14 +232,19 @@ def _confirming(draft: Draft, form: Form, state: FormState, found: Found, others
     named = named_slot(form, found.tokens)
     if named is not None and (no or state.tries or _CHANGES & set(found.tokens)):
         return _ask_anew(draft, state, named)
+    if yes and state.rejected:
+        draft.ask_next()
+        return FormTurn(True, "confirmation asked anew after a no")
     if yes:
         draft.finish_form()
         return FormTurn(True, "confirmed")
     if no:
-        return _try_again(draft, form, state, form.change or form.confirm or "")
+        return _try_again(
+            draft, form, replace(state, rejected=form.change is not None), form.change or form.confirm or ""
+        )
     if others_match or is_question(found):
         return NOT_TAKEN
-    return _try_again(draft, form, state, form.confirm or "")
+    return _try_again(draft, form, replace(state, rejected=False), form.confirm or "")
 
 
 def _ask_anew(draft: Draft, state: FormState, spec: SlotSpec) -> FormTurn:
@@ -255,6 +309,7 @@ def not_understood(draft: Draft) -> None:
         return
     form = draft.bot.forms[state.form]
     spec = next((slot for slot in form.slots if slot.name == state.asking), None)
+    state = replace(state, rejected=False)
     _try_again(draft, form, state, (spec.invalid or spec.ask) if spec is not None else form.confirm or "")
 
 
@@ -266,4 +321,5 @@ def go_on(draft: Draft, before: FormState) -> None:
     form = draft.bot.forms[state.form]
     asking = next((slot.ask for slot in form.slots if slot.name == state.asking), form.confirm)
     if asking:
+        draft.change(form=replace(state, rejected=False))
         draft.say(asking)

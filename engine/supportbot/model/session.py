@@ -31,6 +31,8 @@ class FormState:
     values: Mapping[str, SlotValue] = field(default_factory=dict)
     tries: int = 0
     refused: str = ""  # the moment that was wanted last and is not possible, ISO, in the bot's time zone
+    refusals: int = 0  # how often a moment was named that is not possible
+    rejected: bool = False  # the confirmation was answered with no: nothing is done before it is asked anew
 
 
 @dataclass(frozen=True, slots=True)
