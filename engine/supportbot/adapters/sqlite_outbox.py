@@ -132,13 +132,16 @@ class SQLiteOutbox:
         saved = await self._worker.ask(work, writes=False)
         return None if saved is None else _values.decode(saved)
 
-    async def reserve(self, action: str, key: str, owner: str, now: float, until: float) -> bool:
+    async def reserve(self, action: str, key: str, owner: str, times: tuple[float, float, float]) -> bool:
+        since, now, until = times
         query = (
             "INSERT INTO shared_answers (action, key, saved, at, owner, until) VALUES (?, ?, NULL, ?, ?, ?) "
             "ON CONFLICT (action, key) DO UPDATE SET saved = NULL, at = excluded.at, owner = excluded.owner, "
-            "until = excluded.until WHERE until <= excluded.at OR owner = excluded.owner"
+            "until = excluded.until WHERE (until <= excluded.at OR owner = excluded.owner) "
+            # An answer that came after the caller looked for one must not be thrown away.
+            "AND (saved IS NULL OR at < ?)"
         )
-        return await self._change(query, (action, key, now, owner, until)) > 0
+        return await self._change(query, (action, key, now, owner, until, since)) > 0
 
     async def share(self, action: str, key: str, values: Mapping[str, SlotValue], now: float) -> None:
         query = "UPDATE shared_answers SET saved = ?, at = ?, until = 0 WHERE action = ? AND key = ?"

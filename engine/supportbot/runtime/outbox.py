@@ -262,10 +262,11 @@ class OutboxWorker:
 
     async def _shared(self, part: Action, key: str, call: QueuedCall) -> CallResult | None:
         now = self._now()
-        values = await self._outbox.shared(part.id, key, now - _SHARED_FOR)
+        since = now - _SHARED_FOR
+        values = await self._outbox.shared(part.id, key, since)
         if values is not None:
             return CallResult("done", values)
-        if await self._outbox.reserve(part.id, key, call.id, now, now + self._patience.lease):
+        if await self._outbox.reserve(part.id, key, call.id, (since, now, now + self._patience.lease)):
             return None
         reason = "the same call is under way"
         return CallResult("again", error="failed", wait=self._patience.first, reason=reason, counts=False)

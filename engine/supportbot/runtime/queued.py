@@ -82,8 +82,11 @@ class Outbox(Protocol):
         """What the same call saved since then, for ``once_for``."""
         ...
 
-    async def reserve(self, action: str, key: str, owner: str, now: float, until: float) -> bool:
-        """Be the one who makes that call; false when somebody else is."""
+    async def reserve(self, action: str, key: str, owner: str, times: tuple[float, float, float]) -> bool:
+        """Be the one who makes that call; false when somebody else is, or made it since the first of the times.
+
+        ``times``: since when an answer counts, now, until when it is reserved.
+        """
         ...
 
     async def share(self, action: str, key: str, values: Mapping[str, SlotValue], now: float) -> None: ...
