@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from types import MappingProxyType
 
 from supportbot.compiler.action_chains import check_chains
+from supportbot.compiler.action_promises import check_promises, templates_in
 from supportbot.compiler.connections import compile_check
 from supportbot.compiler.context import Context
 from supportbot.compiler.graph import duration
@@ -41,6 +42,7 @@ def compile_actions(documents: Sequence[YamlMap], context: Context) -> dict[str,
             if context.refs.known("action").get(action.id) == action.place:
                 made[action.id], nodes[action.id] = action, node
     check_chains(made, nodes, context)
+    check_promises(made, nodes, context)
     return made
 
 
@@ -57,7 +59,7 @@ def _action(node: YamlMap, context: Context) -> Action:
     save = tuple(_save(section(node, "save"), context))
     result = {"result": frozenset(slot for slot, _ in save)}
     found = (item.value for item in find.where) if find else ()
-    every = (path, *(item for _, item in query), *_templates(body), *found, *((once_for,) if once_for else ()))
+    every = (path, *(item for _, item in query), *templates_in(body), *found, *((once_for,) if once_for else ()))
     return Action(
         id=text(node, "id"),
         connection=text(node, "connection"),
@@ -150,17 +152,6 @@ def _tree(value: object, place: Place, context: Context, depth: int) -> object:
         pairs = zip(value, value.items_at, strict=False)
         return tuple(_tree(item, at, context, depth + 1) for item, at in pairs)
     return value
-
-
-def _templates(tree: object) -> Iterator[Template]:
-    if isinstance(tree, Template):
-        yield tree
-    elif isinstance(tree, BodyMap):
-        for _, item in tree.items:
-            yield from _templates(item)
-    elif isinstance(tree, tuple):
-        for item in tree:
-            yield from _templates(item)
 
 
 def _save(node: YamlMap | None, context: Context) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,9 @@ from typing import Any, get_args
 
 import re2
 
+from supportbot.compiler.expansion import size_of, too_far, why_too_far
 from supportbot.compiler.patterns import (
+    Beginning,
     Capture,
     Element,
     Gap,
@@ -19,7 +21,7 @@ from supportbot.compiler.patterns import (
     walk,
 )
 from supportbot.compiler.regexes import explain_regex
-from supportbot.compiler.trie import MAX_EXPANSIONS, TooManyOptions, TrieBuilder, Typos, deletions
+from supportbot.compiler.trie import LONGEST_WORD, MAX_EXPANSIONS, TooManyOptions, TrieBuilder, Typos, deletions
 from supportbot.config.yaml_reader import YamlList, YamlMap, locate
 from supportbot.diagnostics import Diagnostic, Fix, Place, Related, correction, did_you_mean, error, warning
 from supportbot.model.index import Anchor, Block, Index, Pattern, Role, Use
@@ -27,6 +29,7 @@ from supportbot.model.index import Anchor, Block, Index, Pattern, Role, Use
 __all__ = ["IndexBuilder", "Typos"]
 
 MAX_GAPS = 3
+MAX_PHRASE = 1_000  # characters; of a regex too
 MAX_REGEX_BYTES = 1 << 20  # of compiled program, per pattern
 
 
@@ -46,6 +49,8 @@ class IndexBuilder:
         self._regexes: list[tuple[int, str]] = []
         self._list_uses: dict[str, list[tuple[str, Place]]] = {}  # list -> lists in its phrases
         self._named_lists: list[tuple[str, Place]] = []  # every <name> written anywhere
+        self._lists: dict[str, list[tuple[Element, ...]]] = {}
+        self._with_lists: list[tuple[tuple[Element, ...], Pattern]] = []  # phrases of rules that name lists
 
     # --- lists ----------------------------------------------------------------------------
 
@@ -77,6 +82,7 @@ class IndexBuilder:
                 return
             if isinstance(element, ListName):
                 self._list_uses.setdefault(name, []).append((element.name, place))
+        self._lists.setdefault(name, []).append(elements)
         self._guard_expansion(text, place, lambda: self._trie.add_list_phrase(name, elements))
 
     # --- blocks ---------------------------------------------------------------------------
@@ -135,12 +141,16 @@ class IndexBuilder:
                 "pattern-syntax", pattern.place, f"'{pattern.source}' begins with a gap and with the message", hint
             )
             return False
+        if any(isinstance(element, ListName) for element in walk(elements)):
+            self._with_lists.append((elements, pattern))
         ends = pattern.anchor in ("end", "whole")
         self._guard_expansion(pattern.source, pattern.place, lambda: self._trie.add_pattern(pattern.id, elements, ends))
         self._patterns.append(pattern)
         return True
 
     def _add_regex(self, pattern: Pattern, source: str) -> bool:
+        if self._too_long(pattern.source, pattern.place, "regex"):
+            return False
         options = re2.Options()
         options.log_errors = False
         options.case_sensitive = False
@@ -174,16 +184,35 @@ class IndexBuilder:
 
     # --- checks ---------------------------------------------------------------------------
 
+    def _too_long(self, text: str, place: Place, what: str) -> bool:
+        if len(text) > MAX_PHRASE:
+            message = f"this {what} has {len(text)} characters; at most {MAX_PHRASE} are possible"
+            self._mistake("phrase-too-long", place, message, "split it into several")
+            return True
+        return False
+
+    def _long_word(self, elements: Sequence[Element], place: Place) -> bool:
+        words = (item.text for item in elements if isinstance(item, Word | Beginning))
+        long = next((word for word in words if len(word) > LONGEST_WORD), None)
+        if long is not None:
+            message = f"'{long[:20]}…' has {len(long)} letters; a word has at most {LONGEST_WORD}"
+            self._mistake("word-too-long", place, message, "write spaces between words; look for long ones by a regex")
+        return long is not None
+
     def _parse(self, text: str, place: Place, source: str) -> tuple[Element, ...] | None:
+        if self._too_long(text, place, "phrase"):
+            return None
         try:
             elements = parse_phrase(text)
         except PhraseError as mistake:
             spot = locate(source, place, mistake.offset, mistake.length)
             self._mistake("pattern-syntax", spot, f"{mistake.message} in the phrase '{text}'", mistake.hint)
             return None
+        every = walk(elements)
+        if self._long_word(every, place):
+            return None
         if elements and all(isinstance(element, Word) for element in elements):
             return elements
-        every = walk(elements)
         if fits_anything(elements):
             what = "matches every message" if elements else "has no letters or digits to look for"
             self._mistake("pattern-empty", place, f"the phrase '{text}' {what}", "write at least one word")
@@ -232,10 +261,23 @@ class IndexBuilder:
                     "list-cycle", cycle[1], f"the list uses itself: {' -> '.join(cycle[0])}", "break the circle"
                 )
 
+    def _check_sizes(self) -> None:
+        """Before anything makes texts of the phrases."""
+        hint = "write fewer lists into each other, or a gap (*) between two phrases"
+        sizes, reasons = too_far(self._lists)
+        for name, reason in reasons.items():
+            self._mistake("expands-too-far", self.list_places[name], f"the list '{name}': {reason}", hint)
+        for elements, pattern in self._with_lists:
+            reason = why_too_far(size_of(elements, sizes))
+            if reason:
+                message = f"the phrase '{pattern.source}': {reason}"
+                self._mistake("expands-too-far", pattern.place, message, hint)
+
     # --- result ---------------------------------------------------------------------------
 
     def build(self) -> Index:
         self._check_lists()
+        self._check_sizes()
         root = self._trie.finish()
         vocabulary = self._trie.vocabulary()
         return Index(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -11,6 +12,7 @@ from supportbot.compiler.nodes import flag, items, maps, named, section, text, t
 from supportbot.compiler.pointers import is_pointer
 from supportbot.compiler.variables import secret_text, variable_text
 from supportbot.config.yaml_nodes import YamlMap
+from supportbot.diagnostics import Place
 from supportbot.model.connections import (
     ERROR_KINDS,
     Auth,
@@ -25,9 +27,10 @@ from supportbot.model.connections import (
     ReadRetry,
 )
 
-TIMEOUT = 10.0  # seconds
+TIMEOUT, MOST_TIMEOUT = 10.0, 60.0  # seconds
 CONCURRENCY = 4
 TRIES, FIRST_WAIT = 3, 0.5
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 SECRET_HEADERS = frozenset({"authorization", "x-api-key", "api-key", "cookie"})
 
 
@@ -43,7 +46,7 @@ def compile_connections(documents: Sequence[YamlMap], context: Context) -> dict[
                     base_url=variable_text(text(node, "base_url"), value_place(node, "base_url"), context),
                     headers=_headers(section(node, "headers"), context),
                     bearer=_bearer(node, context),
-                    timeout=duration(node, "timeout", TIMEOUT, context),
+                    timeout=_timeout(node, context),
                     place=place,
                     auth=_auth(section(node, "auth"), context),
                     concurrency=max(1, whole(node, "concurrency", CONCURRENCY)),
@@ -67,9 +70,25 @@ def compile_check(node: YamlMap | None, context: Context) -> Check:
                  _ways(node, "absent", context))  # fmt: skip
 
 
+def _timeout(node: YamlMap, context: Context) -> float:
+    length = duration(node, "timeout", TIMEOUT, context)
+    if length > MOST_TIMEOUT:
+        message = f"a call may take at most {MOST_TIMEOUT:g} s"
+        context.refs.error("out-of-range", value_place(node, "timeout"), message, "write timeout: 10s")
+    return length
+
+
+def _header_name(name: str, place: Place, context: Context) -> None:
+    if not _HEADER.fullmatch(name):
+        message = f"{name!r} cannot be the name of a header"
+        hint = "names of headers hold letters, digits and -, as in X-Api-Key"
+        context.refs.error("bad-request", place, message, hint)
+
+
 def _headers(node: YamlMap | None, context: Context) -> Mapping[str, str]:
     made: dict[str, str] = {}
-    for name, value, _ in named(node):
+    for name, value, place in named(node):
+        _header_name(name, place, context)
         if node is not None and isinstance(value, str | int | float):
             check = secret_text if name.lower() in SECRET_HEADERS else variable_text
             made[name] = check(str(value), value_place(node, name), context)
@@ -92,6 +111,7 @@ def _auth(node: YamlMap | None, context: Context) -> Auth | None:
         user = variable_text(text(basic, "user"), value_place(basic, "user"), context)
         return BasicAuth(user, _secret(basic, "password", context))
     if (header := section(node, "header")) is not None:
+        _header_name(text(header, "name"), value_place(header, "name"), context)
         return HeaderAuth(text(header, "name"), _secret(header, "value", context))
     if (oauth := section(node, "oauth2")) is not None:
         return _oauth(oauth, context)
@@ -124,7 +144,11 @@ def _probe(node: YamlMap | None, context: Context) -> Probe | None:
 def _errors(node: YamlMap, context: Context) -> Iterator[ErrorRule]:
     for item in maps(node, "errors"):
         kind: ErrorKind | None = next((known for known in ERROR_KINDS if known == item.get("is")), None)
-        if kind is not None:
+        if not any(item.get(key) is not None for key in ("status", "equals", "exists", "absent")):
+            message = f"this rule takes every answer, so that even a success would be '{item.get('is')}'"
+            hint = "say which answers it means: status: 429, equals: {/code: X}, exists or absent"
+            context.refs.error("empty-condition", item.place, message, hint)
+        elif kind is not None:
             yield ErrorRule(compile_check(item, context), kind)
 
 

@@ -27,7 +27,8 @@ MARKS: Final = ("{{", "{%", "{#")
 FILLING: Final = "a slot is filled by a form, a {slot:type} pattern, `set` or an action's `save`"
 SYNTAX_HINT: Final = "a value is written {{ slots.name }}, a condition {% if hours.open %}...{% endif %}"
 TOO_DEEP: Final = ("this template nests too deeply", "write it in simpler parts")
-MAX_CHARS: Final = 200_000
+MAX_CHARS: Final = 20_000  # of a text with markup; one without may have any length
+MAX_PROMPT_CHARS: Final = 200_000
 MAX_DEPTH: Final = 40
 
 # Keys of the names that every template sees; None stands for "any key".
@@ -118,11 +119,14 @@ def is_literal(source: str) -> bool:
 
 
 def read_template(source: str, spot: Spot) -> Reading:
-    return Reading(Content() if is_literal(source) else _content(source, expression=False), spot)
+    if is_literal(source):
+        return Reading(Content(), spot)
+    limit = MAX_PROMPT_CHARS if spot.place.file.startswith("prompts/") else MAX_CHARS
+    return Reading(_too_long(source, limit) or _content(source, expression=False), spot)
 
 
 def read_expression(source: str, spot: Spot) -> Reading:
-    return Reading(_content(source, expression=True), spot)
+    return Reading(_too_long(source, MAX_CHARS) or _content(source, expression=True), spot)
 
 
 def check_names(reading: Reading, scope: Scope) -> list[Diagnostic]:
@@ -150,12 +154,16 @@ def compile_expression(
 # --- reading --------------------------------------------------------------------------------
 
 
+def _too_long(source: str, limit: int) -> Content | None:
+    if len(source) <= limit:
+        return None
+    message = f"this text has {len(source)} characters; with {{{{ }}}} or {{% %}} in it at most {limit} are possible"
+    return Content(problems=[Problem("template-syntax", 1, message, "split it, or write it without markup")])
+
+
 # Rules repeat their conditions, so each distinct text is parsed once.
 @lru_cache(maxsize=4096)
 def _content(source: str, expression: bool) -> Content:
-    if len(source) > MAX_CHARS:
-        message = f"this text has {len(source)} characters; a template may have {MAX_CHARS}"
-        return Content(problems=[Problem("template-syntax", 1, message, "split it")])
     try:
         return _walk(_parse_expression(source) if expression else environment().parse(source))
     except TemplateSyntaxError as problem:

@@ -10,6 +10,7 @@ from supportbot.model.index import Node, Symbol
 from supportbot.model.text import NEGATIONS
 
 MAX_EXPANSIONS = 64  # six optional parts
+LONGEST_WORD = 60  # letters; leaving each one out in turn makes as many texts of that length
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +190,9 @@ def deletions(words: Iterable[str], typos: Typos) -> dict[str, tuple[str, ...]]:
         return {}
     shortened: dict[str, list[str]] = {}
     for word in words:
-        if len(word) < typos.min_letters or word in NEGATIONS or word in typos.ignore or not word.isalpha():
+        if not typos.min_letters <= len(word) <= LONGEST_WORD or not word.isalpha():
+            continue
+        if word in NEGATIONS or word in typos.ignore:
             continue
         for at in range(1, len(word)):
             shortened.setdefault(word[:at] + word[at + 1 :], []).append(word)

@@ -13,6 +13,7 @@ from supportbot.diagnostics import Diagnostic, error, warning
 from supportbot.model.bot import Bot
 from supportbot.model.steps import Expression
 from supportbot.model.templating import environment
+from supportbot.proofs.outputs import find_silent_failures, find_unsaved_outputs
 from supportbot.proofs.texts import rules_of
 
 MOST_WORLDS = 60_000
@@ -114,7 +115,9 @@ def _world(names: tuple[Name, ...], values: tuple[object, ...]) -> dict[str, obj
 
 def find_form_traps(bot: Bot) -> list[Diagnostic]:
     """Forms and actions that cannot do their work."""
-    return [*_asked_twice(bot), *_unfilled(bot)]
+    filled = {slot for rule in rules_of(bot) for slot in _set_by(rule.do)} | _captured(bot)
+    filled |= {slot.name for form in bot.forms.values() for slot in form.slots}
+    return [*_asked_twice(bot), *_unfilled(bot), *find_unsaved_outputs(bot, filled), *find_silent_failures(bot)]
 
 
 def _asked_twice(bot: Bot) -> Iterator[Diagnostic]:

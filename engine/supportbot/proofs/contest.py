@@ -18,6 +18,7 @@ from supportbot.model.bot import Bot, Guide, Handler, When
 from supportbot.model.decision import Decision
 from supportbot.model.index import Pattern
 from supportbot.model.steps import FireTrigger
+from supportbot.proofs.covering import covers
 from supportbot.proofs.ground import Ground
 from supportbot.proofs.texts import FRESH, Rule
 
@@ -71,6 +72,7 @@ class Contest:
 
     def __init__(self, ground: Ground, rule: Rule, when: When) -> None:
         self.apart = FRESH
+        self.brought: tuple[str, Pattern | None] = ("", None)
         self.ground = ground
         self.bot: Bot = ground.bot
         self.rule = rule
@@ -81,9 +83,10 @@ class Contest:
         self.anchored = any(pattern.anchor for pattern in patterns)
         self.max_words = block.max_words if block is not None else 0
 
-    def judge(self, text: str) -> Verdict:
-        """Whether the rule can win a message that holds this text."""
+    def judge(self, text: str, pattern: Pattern | None = None) -> Verdict:
+        """Whether the rule can win a message that holds this text, in which the pattern is found."""
         self.apart = FRESH
+        self.brought = (text, pattern)
         if self.bot.index.anchors and not self.anchored and not self.max_words:
             text = f"{FRESH} {text} {FRESH}"  # what must begin or end a message is not found in this one
         verdict = self._judge(text)
@@ -133,6 +136,9 @@ class Contest:
 
     def _against(self, winner: Rule, world: World, witness: Witness, depth: int) -> Verdict:
         """Try what takes this winner out of the way."""
+        text, pattern = self.brought
+        if pattern is not None and covers(self.ground, winner, self.rule, self.when, pattern, text, world.state):
+            return Lost(witness, True)
         proved = self._is_plain(winner, self.ground.found(witness.text))
         unsure = False
         for longer, complete in self._exceptions(winner, witness.text):
@@ -168,11 +174,10 @@ class Contest:
         longest = max(
             (self.bot.index.blocks[number].max_words for number in held if self._owner(number) is winner), default=0
         )
-        if longest:
-            yield f"{text} {' '.join([FRESH] * (longest + 1 - text.count(' ')))}", True
         hits = [hit for number in held if self._owner(number) is winner for hit in held[number].hits]
-        if any(self.bot.index.patterns[hit.pattern].regex for hit in hits):
-            yield f"{FRESH} {text} {FRESH}", False
+        regex = any(self.bot.index.patterns[hit.pattern].regex for hit in hits)
+        if longest or regex or any(hit.pattern in self.bot.index.anchors for hit in hits):
+            yield from ((longer, not regex) for longer in padded(text, longest))
         if any(self.bot.index.patterns[hit.pattern].exact for hit in hits):
             yield misspelt(text), False
         if isinstance(winner, Guide) and isinstance(self.rule, Guide) and not self._outranks(winner, self.rule):
@@ -188,6 +193,10 @@ class Contest:
             yield f"{text} {self.apart} {exception}"
         if anchor == "start" or self.anchored:
             yield f"{exception} {self.apart} {text}"
+        if self.anchored or self.max_words:  # there may be no room for words between
+            yield exception
+            yield f"{text} {exception}"
+            yield f"{exception} {text}"
 
     def _elsewhere(self, winner: Rule, world: World) -> Iterator[World]:
         """Conversations about what the winner does not ask for."""
@@ -282,6 +291,15 @@ def trigger_of(bot: Bot, rule: Rule) -> str | None:
     if isinstance(rule, Guide) and rule.steps:
         return bot.settings.guides.start
     return next((step.trigger for step in rule.do if isinstance(step, FireTrigger)), None)
+
+
+def padded(text: str, longest: int) -> Iterator[str]:
+    """The text with unknown words after, before and around it: one, and so many that it is longer than ``longest``."""
+    for count in sorted({1, max(1, longest - text.count(" "))}):
+        more = " ".join([FRESH] * count)
+        yield f"{text} {more}"
+        yield f"{more} {text}"
+        yield f"{FRESH} {text} {more}"
 
 
 def misspelt(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from supportbot.diagnostics import Diagnostic, in_order
+from supportbot.diagnostics import Diagnostic, Place, in_order
 from supportbot.model.bot import Bot
+from supportbot.model.index import Pattern
 from supportbot.proofs.closeness import find_close_words
 from supportbot.proofs.conditions import find_constant_conditions, find_form_traps
 from supportbot.proofs.flow import find_traps
@@ -19,7 +20,20 @@ def prove(bot: Bot) -> tuple[Diagnostic, ...]:
     """Everything that can be shown about a compiled bot: rules that never win, traps, idle phrases."""
     found = _all(bot)
     tied = {item.place for item in found if item.code == "order-decides"}
-    return in_order(item for item in found if item.code != "phrase-never-wins" or item.place not in tied)
+    lost = {item.place for item in found if item.code == "never-wins"}
+    told = {pattern.place for pattern in bot.index.patterns if _is_of(bot, pattern, lost)}
+    return in_order(
+        item
+        for item in found
+        if not (item.code == "phrase-never-wins" and item.place in tied)
+        and not (item.code == "order-decides" and item.place in told)
+    )
+
+
+def _is_of(bot: Bot, pattern: Pattern, lost: set[Place]) -> bool:
+    """Whether a pattern belongs to a handler that never answers, about which enough is said."""
+    kind, name = bot.index.blocks[pattern.use.block].owner
+    return kind == "handler" and name in bot.handler_by_id and bot.handler_by_id[name].place in lost
 
 
 def _all(bot: Bot) -> list[Diagnostic]:

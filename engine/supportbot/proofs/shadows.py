@@ -129,7 +129,7 @@ class Shadows:
                 continue  # its own ``none`` forbids it, which is reported where blocks are checked
             if self._leads(contest.rule, when, found, block):
                 return Judged(when, pattern, Won(Witness(text, "", self.ground.moments[0], "", contest.rule.id)), text)
-            verdict = contest.judge(text)
+            verdict = contest.judge(text, pattern)
             if not isinstance(verdict, Lost):
                 return Judged(when, pattern, verdict, text)
             lost = lost or verdict
