@@ -71,15 +71,15 @@ def never(bot: Bot) -> list[Diagnostic]:
 def test_a_guide_that_never_wins_never_wins(made: list[Category], rule: tuple[str, ...]) -> None:
     bot = compiled(files(made, rule))
     findings = find_shadows(Ground(bot))
-    proved = {
+    claimed = {
         item.diagnostic.message.split("'")[1]
         for item in findings
-        if item.diagnostic.code == "never-wins" and item.diagnostic.severity == "error"
+        if item.diagnostic.code == "never-wins"  # also what is called likely
     }
     for finding in findings:
         assert answer(bot, finding.witness.text, finding.witness.state) == finding.witness.winner
-    if proved:
-        assert proved.isdisjoint({answer(bot, text, STATES[0]) for text in messages()})
+    if claimed:
+        assert claimed.isdisjoint({answer(bot, text, STATES[0]) for text in messages()})
 
 
 def two(first: str, second: str, more: str = "") -> Bot:

@@ -31,7 +31,7 @@ def pattern_at(bot: Bot, finding: Diagnostic) -> int:
     return next(pattern.id for pattern in bot.index.patterns if pattern.place == finding.place)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(BOTS)
 def test_a_rule_that_never_wins_never_wins(few: list[Rule]) -> None:
     bot = compiled({"handlers.yaml": handlers(few)})
@@ -40,7 +40,7 @@ def test_a_rule_that_never_wins_never_wins(few: list[Rule]) -> None:
         witness = finding.witness
         assert answer(bot, witness.text, witness.state) == witness.winner
         assert f'"{witness.text}"' in finding.diagnostic.message
-        if finding.diagnostic.code == "never-wins" and finding.diagnostic.severity == "error":
+        if finding.diagnostic.code == "never-wins":  # also what is called likely
             assert named(finding.diagnostic, bot) not in winners
 
 
