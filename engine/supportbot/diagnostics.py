@@ -9,6 +9,9 @@ from typing import Literal
 
 Severity = Literal["error", "warning", "info"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
+MAX_MESSAGE = 300  # characters
+MAX_HINT = 600
+_MAX_NAME = 200  # characters of a name that is compared with others; comparing is quadratic
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,6 +31,9 @@ class Related:
 
     place: Place
     message: str
+
+    def __post_init__(self) -> None:
+        _shorten(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,24 @@ class Diagnostic:
     related: tuple[Related, ...] = ()
     fix: Fix | None = None
 
+    def __post_init__(self) -> None:
+        _shorten(self)
+
     def __str__(self) -> str:
         where = f"{self.place.file}:{self.place.line}:{self.place.column}"
         return f"{where}: {self.severity} [{self.code}] {self.message}"
+
+
+def _shorten(item: Diagnostic | Related) -> None:
+    """Findings repeat texts of the bot, which may have any length; both ends of what is said stay."""
+    if len(item.message) > MAX_MESSAGE:
+        object.__setattr__(item, "message", _cut(item.message, MAX_MESSAGE))
+    if isinstance(item, Diagnostic) and len(item.hint) > MAX_HINT:
+        object.__setattr__(item, "hint", _cut(item.hint, MAX_HINT))
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit * 2 // 3] + "…" + text[-(limit // 3 - 1) :]
 
 
 def error(
@@ -91,12 +112,13 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A hint that names the nearest known id, or the known ones when none is near."""
     names: Sequence[str] = sorted({item for item in known if item})
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    compared = [item for item in names if len(item) <= _MAX_NAME] if len(name) <= _MAX_NAME else []
+    near = difflib.get_close_matches(name, compared, n=1, cutoff=0.6)
     if near:
         return f"did you mean '{near[0]}'?"
     if not names:
         return ""
-    shown = ", ".join(names[:12])
+    shown = ", ".join(_cut(item, 60) for item in names[:12])
     return f"known: {shown}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")
 
 
@@ -106,7 +128,7 @@ def correction(place: Place, name: str, known: Iterable[str]) -> Fix | None:
     Names that differ in their digits (``step_1``, ``step_2``) are not misspelt: something is missing. Nor are very
     short ones, where one letter is half of the word.
     """
-    allowed = 0 if len(name) < 4 else 1 if len(name) < 8 else 2
+    allowed = 0 if not 4 <= len(name) <= _MAX_NAME else 1 if len(name) < 8 else 2
     digits = _digits(name)
     near = [
         (_distance(name, other), other)

@@ -86,7 +86,9 @@ def underlined(source: str, start: int, end: int, room: int) -> tuple[str, int, 
     """
     start = min(max(start, 1), len(source) + 1)
     end = min(max(end, start + 1), max(len(source), start) + 1)
-    before, marked, after = source[: start - 1], source[start - 1 : end - 1], source[end - 1 :]
+    most = 4 * room  # characters; measuring all of a line of a megabyte takes seconds
+    before = source[max(0, start - 1 - most) : start - 1]
+    marked, after = source[start - 1 : min(end - 1, start - 1 + most)], source[end - 1 : end - 1 + most]
     before, marked, after = _shown(before), _shown(marked), _shown(after)
     if width(before) + width(marked) + width(after) > room:
         marked = _cut(marked, room - 8)

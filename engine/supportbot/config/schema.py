@@ -190,7 +190,7 @@ class _Walker:
     ) -> None:
         """Also takes a required key that was only misspelt off the ``missing`` ones."""
         free = [name for name in rule.properties if name not in data]
-        near = difflib.get_close_matches(key, free, n=1, cutoff=0.65)
+        near = difflib.get_close_matches(key[:200], free, n=1, cutoff=0.65)
         if near:
             hint = f"did you mean '{near[0]}'?"
             if near[0] in missing:
