@@ -263,7 +263,7 @@ class IndexBuilder:
 
     def _check_sizes(self) -> None:
         """Before anything makes texts of the phrases."""
-        hint = "write fewer lists into each other, or a gap (*) between two phrases"
+        hint = "write fewer lists into each other"
         sizes, reasons = too_far(self._lists)
         for name, reason in reasons.items():
             self._mistake("expands-too-far", self.list_places[name], f"the list '{name}': {reason}", hint)
