@@ -122,3 +122,42 @@ def test_the_vocabulary_holds_words_of_lists_groups_and_long_beginnings() -> Non
     longer = build("[['print*', 'printer jam']]").build()
     assert set(longer.vocabulary) == {"print", "printer", "jam"}
     assert len(longer.vocabulary["printer"]) == 2
+
+
+def test_only_words_of_the_language_get_into_the_typing_mistakes() -> None:
+    """Leaving out each letter of a long word in turn would take its length squared."""
+    index = build(f"[[{'q' * 50_000}, 'call {'me' * 31}', '{'no' * 31}*', printer]]").build()
+    assert [item.source for item in index.patterns] == ["printer"]
+    assert max(map(len, index.deletions)) < len("printer")
+
+
+def test_long_phrases_are_not_even_read() -> None:
+    builder = build(f"[['({'w|' * 700_000}w) x', {{regex: '{'w|' * 600}w'}}, fine]]")
+    assert [item.code for item in builder.diagnostics] == ["phrase-too-long", "phrase-too-long"]
+    assert len(builder.build().patterns) == 1
+
+
+def doubled(levels: int, per_level: str) -> str:
+    """Lists of which each writes the one before it."""
+    rows = ["  l0: [a]", *(f"  l{at}: ['{per_level.replace('_', f'<l{at - 1}>')}']" for at in range(1, levels))]
+    return "{" + ", ".join(row.strip() for row in rows) + "}"
+
+
+@pytest.mark.parametrize(("per_level", "first"), [("_ _", "l7"), ("_ (b|_ _)", "l5"), ("_", "l20")])
+def test_lists_that_grow_too_far_are_blamed_once(per_level: str, first: str) -> None:
+    builder = build("[['<l30>']]", doubled(31, per_level))
+    builder.build()
+    found = [item.message for item in builder.diagnostics if item.code == "expands-too-far"]
+    assert [message.partition(":")[0] for message in found] == [f"the list '{first}'"]
+
+
+def test_a_phrase_may_grow_too_far_by_itself() -> None:
+    builder = build(f"[['{'<l5> ' * 4}', '<l5> <l5>']]", doubled(6, "_ _"))
+    builder.build()
+    assert [item.code for item in builder.diagnostics] == ["expands-too-far"]
+
+
+def test_a_circle_of_lists_is_only_a_circle() -> None:
+    builder = build("[['<a>']]", "{a: ['<b> <b>'], b: ['<a> <a>'], c: ['<a>']}")
+    builder.build()
+    assert {item.code for item in builder.diagnostics} == {"list-cycle"}

@@ -178,3 +178,12 @@ def test_literal_texts_never_reach_the_parser(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(type(environment()), "parse", refuse)
     assert compile_template("a } b { c % #", HERE, SCOPE)[0].literal
+
+
+def test_templates_have_a_size_and_plain_texts_do_not() -> None:
+    place, scope = Place("rules/responses.yaml"), scope_of(frozenset())
+    assert compile_template("word " * 10_000, place, scope)[1] == []
+    assert compile_template("{{ bot.name }}" + "word " * 3_000, place, scope)[1] == []
+    (finding,) = compile_template("{{ }}" * 350_000, place, scope)[1]
+    assert (finding.code, "20000" in finding.message) == ("template-syntax", True)
+    assert compile_template("{{ bot.name }}" + "word " * 10_000, Place("prompts/a.md"), scope)[1] == []

@@ -22,13 +22,18 @@ def too_far(lists: Mapping[str, Phrases]) -> tuple[dict[str, Size], dict[str, st
     """
     sizes: dict[str, Size] = {}
     reasons: dict[str, str] = {}
+    affected: set[str] = set()
     for name in _inner_first(lists):
         whole = [size_of(phrase, sizes) for phrase in lists[name]]
         size = (max((words for words, _ in whole), default=1), 1 + max((levels for _, levels in whole), default=0))
         reason = why_too_far(size)
-        if reason:
-            reasons[name] = reason
         sizes[name] = _ONE if reason else size
+        if any(not affected.isdisjoint(_names(phrase)) for phrase in lists[name]):
+            affected.add(name)
+            sizes[name] = _ONE
+        elif reason:
+            affected.add(name)
+            reasons[name] = reason
     return sizes, reasons
 
 
