@@ -130,10 +130,17 @@ def test_what_was_given_up_is_listed_retried_and_dropped(store: Path) -> None:
         ("SB-DEAD", "dead"),
         ("SB-WAITS", "waiting"),
     ]
-    assert run("actions", "retry", "SB-WAITS", *bot, env=env).returncode == 1
+    assert "create_ticket (next try 1970-01-01 00:00:00Z)" in listed.stdout
+    assert run("actions", "retry", "SB-WAITS", *bot, env=env).stdout == "SB-WAITS is tried again\n"
+    assert "next try 1970" not in run("actions", "list", *bot, env=env).stdout
+    assert run("actions", "retry", "SB-NONE", *bot, env=env).returncode == 1
     assert run("actions", "retry", "--all", *bot, env=env).stdout == "SB-DEAD is tried again\n"
     assert run("actions", "list", *bot, env=env).returncode == 0
-    assert run("actions", "drop", "SB-DEAD", "SB-WAITS", *bot, env=env).returncode == 0
+    assert run("actions", "drop", "SB-WAITS", *bot, env=env, stdin="n\n").returncode == 1
+    assert "SB-WAITS" in run("actions", "list", *bot, env=env).stdout
+    assert run("actions", "drop", "SB-WAITS", *bot, env=env, stdin="y\n").returncode == 0
+    assert run("actions", "drop", "SB-DEAD", "--yes", *bot, env=env).returncode == 0
+    assert "SB-DEAD  dropped" in run("actions", "list", "--all", *bot, env=env).stdout
     assert run("actions", "list", *bot, env=env).stdout == "nothing waits and nothing was given up\n"
     assert run("actions", "drop", *bot, env=env).returncode == 2
 

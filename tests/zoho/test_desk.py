@@ -206,3 +206,18 @@ def test_a_bug_in_a_call_counts_as_a_try(tmp_path: Path) -> None:
             assert alerts[0].endswith("was given up: 3 tries, the last one: RuntimeError")
 
     asyncio.run(played())
+
+
+def test_a_dropped_call_is_never_tried_and_its_visitor_hears_that_it_failed(tmp_path: Path) -> None:
+    async def played() -> None:
+        async with FakeZoho().running() as zoho, world(zoho, tmp_path, wait=0.0, works=False) as the_world:
+            await the_world.ticket()
+            (call,) = await the_world.store.outbox.listed(("waiting",), 10)
+            moment = the_world.clock.now().timestamp() - 60
+            assert await the_world.store.outbox.drop(call.id, moment)
+            assert not await the_world.store.outbox.drop(call.id, moment)
+            await the_world.worker.once()
+            assert "could not be opened" in (await the_world.say("hello")).reply.text
+            assert zoho.writes("ticket") == []
+
+    asyncio.run(played())

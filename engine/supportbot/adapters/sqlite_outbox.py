@@ -45,6 +45,12 @@ def _revived(call: QueuedCall, now: float) -> QueuedCall:
     return replace(call, state="waiting", due_at=now, attempts=0, finished_at=0.0, error="", reason="", told=False)
 
 
+def _dropped(call: QueuedCall, now: float) -> QueuedCall:
+    """Ended for good. A write that may have arrived is not said to have failed, but to be unknown."""
+    error = call.error or ("timeout" if call.sent_at else "failed")
+    return replace(call, state="dropped", finished_at=now, error="timeout" if call.sent_at else error)
+
+
 class SQLiteOutbox:
     """Shares the store's worker, so that a turn and its calls are written together."""
 
@@ -112,14 +118,24 @@ class SQLiteOutbox:
 
     async def revive(self, call_id: str, now: float) -> bool:
         call = await self.find(call_id)
+        if call is not None and call.state == "waiting":  # whoever works on it right now just goes on
+            sooner = _encode(replace(call, due_at=now))
+            query = "UPDATE calls SET due_at = ?, body = ? WHERE id = ? AND state = 'waiting' AND until <= ?"
+            await self._change(query, (now, sooner, call_id, now))
+            return True
         if call is None or call.state != "dead":
             return False
         fresh = _encode(_revived(call, now))
         query = "UPDATE calls SET state = 'waiting', told = 0, due_at = ?, until = 0, owner = '', body = ? "
         return await self._change(query + "WHERE id = ? AND state = 'dead'", (now, fresh, call_id)) > 0
 
-    async def drop(self, call_id: str) -> bool:
-        return await self._change("DELETE FROM calls WHERE id = ?", (call_id,)) > 0
+    async def drop(self, call_id: str, now: float) -> bool:
+        call = await self.find(call_id)
+        if call is None or call.state not in ("waiting", "dead"):
+            return False
+        dropped = _encode(_dropped(call, now))
+        query = "UPDATE calls SET state = 'dropped', finished_at = ?, until = 0, owner = '', body = ? "
+        return await self._change(query + "WHERE id = ? AND state = ?", (now, dropped, call_id, call.state)) > 0
 
     # --- shared answers ----------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ def command() -> None:
 @color_option
 def list_(bot_dir: Path | None, everything: bool, style: str) -> int:
     """Show what waits and what was given up. Exit code 1 when something was given up."""
-    states = ("dead", "waiting", "done") if everything else ("dead", "waiting")
+    states = ("dead", "waiting", "done", "dropped") if everything else ("dead", "waiting")
     calls = _with_outbox(bot_dir, lambda outbox: outbox.listed(states, MOST))
     if style == "json":
         say(to_json({"actions": [_facts(call) for call in calls]}, indent=2))
@@ -57,32 +57,42 @@ def list_(bot_dir: Path | None, everything: bool, style: str) -> int:
 @click.option("--all", "everything", is_flag=True, help="All that were given up.")
 @color_option
 def retry(ids: tuple[str, ...], bot_dir: Path | None, everything: bool) -> int:
-    """Let calls that were given up be tried again by the running server; their visitors hear how it ends."""
+    """Let calls be tried again by the running server, waiting ones at once; their visitors hear how it ends."""
 
     async def work(outbox: SQLiteOutbox) -> list[tuple[str, bool]]:
         now = datetime.now(UTC).timestamp()
         return [(call_id, await outbox.revive(call_id, now)) for call_id in await _chosen(outbox, ids, everything)]
 
-    return _report(_with_outbox(bot_dir, work), "is tried again", "was not given up, or there is no such call")
+    return _report(_with_outbox(bot_dir, work), "is tried again", "is done already, or there is no such call")
 
 
 @command.command("drop")
 @click.argument("ids", nargs=-1)
 @_bot
 @click.option("--all", "everything", is_flag=True, help="All that were given up.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @color_option
-def drop(ids: tuple[str, ...], bot_dir: Path | None, everything: bool) -> int:
-    """Forget calls for good, for example because somebody did by hand what they were for."""
+def drop(ids: tuple[str, ...], bot_dir: Path | None, everything: bool, yes: bool) -> int:
+    """Never try calls again. A visitor who still waits for one is told with the next answer that it failed."""
+    _chosen_rightly(ids, everything)
+    what = "all calls that were given up" if everything else ", ".join(safe(call_id) for call_id in ids)
+    if not yes and not click.confirm(f"Drop {what} for good?", err=True):
+        return 1
 
     async def work(outbox: SQLiteOutbox) -> list[tuple[str, bool]]:
-        return [(call_id, await outbox.drop(call_id)) for call_id in await _chosen(outbox, ids, everything)]
+        now = datetime.now(UTC).timestamp()
+        return [(call_id, await outbox.drop(call_id, now)) for call_id in await _chosen(outbox, ids, everything)]
 
-    return _report(_with_outbox(bot_dir, work), "is dropped", "there is no such call")
+    return _report(_with_outbox(bot_dir, work), "is dropped", "is done already, or there is no such call")
+
+
+def _chosen_rightly(ids: Sequence[str], everything: bool) -> None:
+    if bool(ids) == everything:
+        raise UsageError("name the calls that `supportbot actions list` shows, or say --all")
 
 
 async def _chosen(outbox: SQLiteOutbox, ids: Sequence[str], everything: bool) -> Sequence[str]:
-    if bool(ids) == everything:
-        raise UsageError("name the calls that `supportbot actions list` shows, or say --all")
+    _chosen_rightly(ids, everything)
     return [call.id for call in await outbox.listed(("dead",), MOST)] if everything else ids
 
 
@@ -135,7 +145,8 @@ def _lines(calls: Sequence[QueuedCall]) -> list[str]:
         state = "given up" if call.state == "dead" else call.state
         unknown = "; it may have happened" if call.state == "dead" and call.sent_at else ""
         reason = f": {safe(call.reason)}{unknown}" if call.reason else ""
-        lines.append(f"{call.id}  {state:<8}  {_moment(call.created_at)}  {safe(call.action)}{reason}")
+        following = f" (next try {_moment(call.due_at)})" if call.state == "waiting" else ""
+        lines.append(f"{call.id}  {state:<8}  {_moment(call.created_at)}  {safe(call.action)}{reason}{following}")
     dead = sum(call.state == "dead" for call in calls)
     if dead:
         lines += ["", f"{plural(dead, 'call')} given up. Mend the cause, then: supportbot actions retry --all"]

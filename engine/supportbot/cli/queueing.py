@@ -32,11 +32,15 @@ def wire_actions(
     store: SQLiteStore,
     environment: Mapping[str, str],
     alert: Callable[[str], None] | None = None,
+    held: Callable[[str], None] | None = None,
 ) -> Queueing:
-    """``current`` gives the bot of a later moment, when its files were exchanged. ``alert`` tells a person."""
+    """``current`` gives the bot of a later moment, when its files were exchanged. ``alert`` tells a person.
+
+    ``held`` tells that a connection cannot sign in; by default whoever gets the other alerts.
+    """
     tell = alert or (lambda text: log.error("%s", text))
     outbox, clock = store.outbox, SteadyClock()
-    actions = HttpActions(environment, outbox, clock.now, tell)
+    actions = HttpActions(environment, outbox, clock.now, held or tell)
     worker = OutboxWorker(current, outbox, actions, clock, tell)
     return Queueing(actions, worker, CallDesk(worker, outbox, action_wait(bot)))
 
@@ -44,6 +48,11 @@ def wire_actions(
 def given_up(alerting: Alerting, text: str) -> None:
     """Tell whoever gets the alerts."""
     alerting.failed("action_given_up", text)
+
+
+def no_sign_in(alerting: Alerting, text: str) -> None:
+    """The same for a connection without an access token: nothing was given up yet."""
+    alerting.failed("connection_held", text)
 
 
 def action_wait(bot: Bot) -> float:

@@ -23,7 +23,7 @@ from supportbot.cli.channels import salesiq_push
 from supportbot.cli.last_good import last_good_bot
 from supportbot.cli.loading import errors_of
 from supportbot.cli.options import BrokenFolder, bot_argument, color_option
-from supportbot.cli.queueing import given_up, wire_actions, with_off
+from supportbot.cli.queueing import given_up, no_sign_in, wire_actions, with_off
 from supportbot.cli.surroundings import DEFAULT_PORT, actions_off, address_of, store_file
 from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
@@ -177,7 +177,14 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
     where.parent.mkdir(parents=True, exist_ok=True)
     store = SQLiteStore(where, keep=keep)
     model = LiteLLMModel(bot.settings.llm, environment, bot.settings.operations.price)
-    calls = wire_actions(bot, lambda: talks.bot, store, environment, lambda text: given_up(alerting, text))
+    calls = wire_actions(
+        bot,
+        lambda: talks.bot,
+        store,
+        environment,
+        lambda text: given_up(alerting, text),
+        lambda text: no_sign_in(alerting, text),
+    )
     guarded = GuardedModel(model, bot.settings.operations.model_calls)
     talks = Conversations(bot, store, guarded, calls.actions, SteadyClock(), calls.desk)
     calls.worker.tell = talks.tell

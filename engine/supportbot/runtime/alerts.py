@@ -29,6 +29,7 @@ Kind = Literal[
     "llm_unavailable",
     "action_failed",
     "action_given_up",
+    "connection_held",
     "reload_failed",
     "store_degraded",
 ]
@@ -38,10 +39,13 @@ _TITLES: dict[Kind, str] = {
     "llm_unavailable": "The model does not answer",
     "action_failed": "Actions fail",
     "action_given_up": "An action was given up; see `supportbot actions list`",
+    "connection_held": "A connection cannot sign in",
     "reload_failed": "The changed bot is wrong, the old one stays",
     "store_degraded": "The store does not work",
 }
-_AT_ONCE: frozenset[Kind] = frozenset({"reload_failed", "action_given_up"})  # one failure is enough, one success mends
+_AT_ONCE: frozenset[Kind] = frozenset(
+    {"reload_failed", "action_given_up", "connection_held"}
+)  # one failure is enough, one success mends
 _QUEUE = 50
 _DETAIL_CHARS = 500
 

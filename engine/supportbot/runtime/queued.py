@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol
 
 from supportbot.model.session import SlotValue
 
-CallState = Literal["waiting", "done", "dead"]
+CallState = Literal["waiting", "done", "dead", "dropped"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,9 @@ class Outbox(Protocol):
     async def find(self, call_id: str) -> QueuedCall | None: ...
 
     async def revive(self, call_id: str, now: float) -> bool:
-        """Let a dead call be tried again."""
+        """Let a dead call be tried again, or a waiting one at once."""
         ...
 
-    async def drop(self, call_id: str) -> bool: ...
+    async def drop(self, call_id: str, now: float) -> bool:
+        """Never try it again. Who was not told how it ended hears that it failed."""
+        ...
