@@ -66,6 +66,13 @@ def test_a_preview_shows_the_requests_and_no_secret() -> None:
     assert "off until" not in done.stdout
 
 
+def test_a_preview_says_which_field_disappears() -> None:
+    asked = ["action", "create_callback", str(ROOT), "--dry-run", "--slot", "name=Jo"]
+    done = run(*asked, "--slot", "call_time=garbage")
+    assert "comes out empty: startTime (a service that requires it will refuse)" in done.stdout
+    assert "startTime (a" not in run(*asked, "--slot", "call_time=2026-11-24T10:00:00+00:00").stdout
+
+
 def test_a_preview_names_what_is_not_set() -> None:
     done = run("action", "create_ticket", str(ROOT), "--dry-run")
     assert done.returncode == 0, done.stderr

@@ -19,10 +19,11 @@ from supportbot.decision.conclude import start_session
 from supportbot.decision.render import holds
 from supportbot.diagnostics import did_you_mean
 from supportbot.errors import UsageError
-from supportbot.model.bot import Action, Bot
+from supportbot.model.bot import Action, BodyMap, Bot
 from supportbot.model.chains import chain_of
 from supportbot.model.connections import HeaderAuth, OAuth
 from supportbot.model.session import SlotValue
+from supportbot.model.steps import Template
 from supportbot.runtime.calls import call_scope, with_values
 
 HIDDEN = "***"
@@ -96,12 +97,26 @@ def _shown(bot: Bot, part: Action, scope: Mapping[str, Any], environment: Mappin
     if isinstance(connection.auth, OAuth):
         yield f"Authorization: {connection.auth.header.replace('{token}', HIDDEN)}"
     yield from _body(request)
+    for name, source in _left_out(part.body, request.body, ""):
+        yield f"left out, because {safe(source)} comes out empty: {safe(name)} (a service that requires it will refuse)"
 
 
 def _body(request: Request) -> Iterator[str]:
     if request.body is not None:
         yield "as a form:" if request.form else "as JSON:"
         yield from safe(to_json(request.body, indent=2), lines=True).splitlines()
+
+
+def _left_out(tree: object, made: object, path: str) -> Iterator[tuple[str, str]]:
+    """The fields of a body that are not in the request, and the templates that they would have had."""
+    if not isinstance(tree, BodyMap) or not isinstance(made, dict):
+        return
+    for key, item in tree.items:
+        name = f"{path}.{key}" if path else key
+        if isinstance(item, Template) and key not in made:
+            yield name, item.source
+        else:
+            yield from _left_out(item, made.get(key), name)
 
 
 def _given(bot: Bot, slots: tuple[str, ...]) -> dict[str, SlotValue]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -57,7 +58,8 @@ def meant(text: str, labels: Sequence[str]) -> str | None:
         found = [label for label, short in pairs if said in (_plain(label), _plain(short), _plain(label[:chars]))]
         if found:
             return found[0] if len(found) == 1 or chars > LARGE else None
-    number = said.removeprefix("option ").removeprefix("number ")
+    # Keyboards of East Asia write digits in full width.
+    number = unicodedata.normalize("NFKC", said).removeprefix("option ").removeprefix("number ").strip(_EDGES)
     if number.isascii() and number.isdecimal() and len(number) <= 2 and 1 <= int(number) <= len(labels):
         return labels[int(number) - 1]
     return _by_beginning(said, labels) if text.rstrip().endswith((_ELLIPSIS, "...")) else None

@@ -51,7 +51,9 @@ def render(reply: Reply, session: Session, view: View) -> Body:
     if reply.blocked:
         return {"action": "block", "replies": said or [voice("goodbye").text]}
     if reply.handoff and view.preview:
-        return {"action": "reply", "replies": [*said, voice("preview_handover").text]}
+        # What a real chat would say is quoted: as it stands it would contradict the note before it.
+        quoted = [f"\u201c{text}\u201d" for text in said]
+        return {"action": "reply", "replies": [voice("preview_handover").text, *quoted]}
     if reply.handoff:
         return {"action": "forward", "replies": said or [voice("connecting").text], **_taker(reply, view)}
     if reply.closed:
