@@ -13,11 +13,12 @@ from supportbot.diagnostics import Diagnostic, error, warning
 from supportbot.model.bot import Bot
 from supportbot.model.steps import Expression
 from supportbot.model.templating import environment
+from supportbot.proofs.domains import Name, captured, domain_of, is_possible
 from supportbot.proofs.outputs import find_silent_failures, find_unsaved_outputs
 from supportbot.proofs.texts import rules_of
+from supportbot.proofs.truths import possible_verdicts
 
 MOST_WORLDS = 60_000
-Name = tuple[str, str]  # ("session", "attempts")
 
 
 def find_constant_conditions(bot: Bot) -> list[Diagnostic]:
@@ -27,16 +28,7 @@ def find_constant_conditions(bot: Bot) -> list[Diagnostic]:
 
 def _findings(bot: Bot) -> Iterator[Diagnostic]:
     for owner, expression, states in _conditions(bot):
-        names = _names(expression)
-        if names is None:
-            continue
-        domains = [_domain(bot, name, states, expression) for name in names]
-        if any(domain is None for domain in domains):
-            continue
-        values = [domain or () for domain in domains]
-        if prod(map(len, values)) > MOST_WORLDS:
-            continue
-        verdicts = {holds(expression, _world(names, world)) for world in product(*values)}
+        verdicts = _verdicts(bot, expression, states)
         if verdicts == {False}:
             yield error(
                 "condition-never-holds",
@@ -51,6 +43,19 @@ def _findings(bot: Bot) -> Iterator[Diagnostic]:
                 f"the condition of {owner} always holds: {expression.source}",
                 "remove the condition",
             )
+
+
+def _verdicts(bot: Bot, expression: Expression, states: frozenset[str]) -> set[bool]:
+    """What the condition can be, as far as it can be said."""
+    names = _names(expression)
+    domains = [domain_of(bot, name, states, expression) for name in names or ()]
+    if names is None or any(domain is None for domain in domains):
+        return possible_verdicts(expression, lambda name: domain_of(bot, name, states, expression))
+    values = [domain or () for domain in domains]
+    if prod(map(len, values)) > MOST_WORLDS:
+        return set()
+    worlds = (world for world in product(*values) if is_possible(bot, dict(zip(names, world, strict=True))))
+    return {holds(expression, _world(names, world)) for world in worlds}
 
 
 def _conditions(bot: Bot) -> Iterator[tuple[str, Expression, frozenset[str]]]:
@@ -81,31 +86,6 @@ def _names(expression: Expression) -> tuple[Name, ...] | None:
     return tuple(found)
 
 
-def _domain(bot: Bot, name: Name, states: frozenset[str], expression: Expression) -> tuple[object, ...] | None:
-    """All values that can make a difference, or None when there are too many kinds."""
-    match name:
-        case ("hours", "open"):
-            return (True, False)
-        case ("session", "attempts" | "turns" | "step"):
-            return tuple(range(max(_numbers(expression), default=0) + 2))
-        case ("session", "state"):
-            return tuple(sorted(states or bot.graph.states))
-        case ("session", "category"):
-            return tuple(bot.categories)
-        case ("session", "guide"):
-            return ("", *bot.guides)
-        case ("now", "hour"):
-            return tuple(range(24))
-        case ("now", "weekday"):
-            return ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-    return None
-
-
-def _numbers(expression: Expression) -> list[int]:
-    tree = environment().parse("{{ " + expression.source + " }}")
-    return [node.value for node in tree.find_all(nodes.Const) if type(node.value) is int and 0 <= node.value < 1000]
-
-
 def _world(names: tuple[Name, ...], values: tuple[object, ...]) -> dict[str, object]:
     world: dict[str, dict[str, object]] = {}
     for (root, key), value in zip(names, values, strict=True):
@@ -115,7 +95,7 @@ def _world(names: tuple[Name, ...], values: tuple[object, ...]) -> dict[str, obj
 
 def find_form_traps(bot: Bot) -> list[Diagnostic]:
     """Forms and actions that cannot do their work."""
-    filled = {slot for rule in rules_of(bot) for slot in _set_by(rule.do)} | _captured(bot)
+    filled = {slot for rule in rules_of(bot) for slot in _set_by(rule.do)} | captured(bot)
     filled |= {slot.name for form in bot.forms.values() for slot in form.slots}
     return [*_asked_twice(bot), *_unfilled(bot), *find_unsaved_outputs(bot, filled), *find_silent_failures(bot)]
 
@@ -145,7 +125,7 @@ def _unfilled(bot: Bot) -> Iterator[Diagnostic]:
     """Actions that read slots which nothing fills before they run."""
     from_anywhere = {slot for rule in rules_of(bot) for slot in _set_by(rule.do)}
     for form in bot.forms.values():
-        filled = {slot.name for slot in form.slots} | from_anywhere | _captured(bot)
+        filled = {slot.name for slot in form.slots} | from_anywhere | captured(bot)
         for step in form.done:
             action = bot.actions.get(getattr(step, "action", ""))
             if action is None:
@@ -163,19 +143,6 @@ def _set_by(steps: tuple[object, ...]) -> Iterator[str]:
     for step in steps:
         for slot, _ in getattr(step, "values", ()):
             yield slot
-
-
-def _captured(bot: Bot) -> set[str]:
-    found: set[str] = set()
-    waiting = [bot.index.root]
-    while waiting:
-        node = waiting.pop()
-        found.update(slot for slot, _, _ in node.captures)
-        waiting.extend(node.edges.values())
-        waiting.extend(following for _, _, following in node.captures)
-        if node.gap is not None:
-            waiting.append(node.gap)
-    return found
 
 
 def _saved(bot: Bot, but: str) -> set[str]:

@@ -10,6 +10,7 @@ from supportbot.diagnostics import Diagnostic, Fix, Related, error, warning
 from supportbot.model.bot import Handler, When
 from supportbot.model.index import Block, Pattern
 from supportbot.proofs.ground import Ground
+from supportbot.proofs.impossible import find_impossible
 from supportbot.proofs.texts import FRESH
 
 MOST_TIES = 8  # of one pair of rules
@@ -29,6 +30,7 @@ class Phrases:
         self.ties: Counter[tuple[str, str]] = Counter()
 
     def findings(self) -> Iterator[Diagnostic]:
+        yield from find_impossible(self.ground)
         for block in self.bot.index.blocks:
             patterns = [item for item in self.ground.patterns(block.id) if item.id not in self.ground.alone]
             if not patterns:
