@@ -38,6 +38,9 @@ LISTS = [
     ("a: 12345678901234567890", 'a: "12345678901234567890"'),
     ("a: {text: 5}", 'a: {text: "5"}'),
     ("a: {text: x, suggestions: one}", 'a: {text: x, suggestions: ["one"]}'),
+    ("a: @agent  # who", 'a: "@agent"  # who'),
+    ("a: @agent\r\n    # who", 'a: "@agent"\r\n    # who'),
+    ('a: "C:\\Program"', "a: 'C:\\Program'"),
     ('a: "{{ visitor.nmae }}"  # who', 'a: "{{ visitor.name }}"  # who'),
     ('a: "{{ visitor.name | uper }}"', 'a: "{{ visitor.name | upper }}"'),
 ]
@@ -61,6 +64,28 @@ def test_responses(small: Path, bad: str, wanted: str) -> None:
     assert path.read_bytes() == f"# why\r\nresponses:\r\n  # here\r\n  {wanted}\r\n  b: c\r\n".encode("utf-8-sig")
     again = mend_bot(small)
     assert (again.after, again.edits) == ({}, 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: @agent #1 will help you",
+        "a: {{ bot.name }} #1 is here",
+        "a: Note: press #1",
+        "a: @agent will help\n    you soon",
+        "a: Note: restart it\n\n    and go on",
+        "a: {{ bot.name }} and\n    {{ visitor.name }}",
+        "a: {variants: [{{ bot.name }}\n      and more, b]}",
+    ],
+)
+def test_no_quotes_around_half_of_a_text(small: Path, text: str) -> None:
+    """What stands behind the quotes would become a comment, or no YAML."""
+    path = small / "rules" / "responses" / "more.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"responses:\n  {text}\n  b: c\n", "utf-8")
+    found = mend_bot(small)
+    assert (found.after, found.edits) == ({}, 0)
+    assert any(item.place.file.endswith("more.yaml") and item.code == "yaml-syntax" for item in found.findings)
 
 
 def test_phrases_that_stand_twice_and_ignores_of_no_use(small: Path) -> None:

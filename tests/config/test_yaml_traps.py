@@ -101,3 +101,34 @@ def test_braces_without_quotes_are_read_as_the_text_that_was_meant() -> None:
     data, found = read_yaml("a: {{ b }}\nc: {d: {{ e }}, f: {g: 1}}\n", "a.yaml")
     assert len(found) == 2
     assert data == {"a": "{{ b }}", "c": {"d": "{{ e }}", "f": {"g": 1}}}
+
+
+@pytest.mark.parametrize("path", ["C:\\Program", "D:\\New", "C:\\Logs", "C:\\data\\_old", "\\Printers", "C:\\temp"])
+def test_backslashes_that_silently_make_other_characters(path: str) -> None:
+    source = f'a: "{path}"\n'.replace("\\d", "/d")
+    value, found = read_yaml(source, "a.yaml")
+    assert path not in value["a"]
+    assert [item.code for item in found] == ["escaped-control"]
+    assert "single quotes" in found[0].hint
+
+
+@pytest.mark.parametrize(("text", "column"), [('a: "C:\\Users\\x"', 7), ('a: "\\x"', 5), ('a: ["b", "\\uq"]', 11)])
+def test_backslashes_that_want_a_number(text: str, column: int) -> None:
+    (finding,) = read_yaml(text, "a.yaml")[1]
+    assert (finding.code, finding.place.column) == ("yaml-syntax", column)
+    assert "single quotes" in finding.hint
+
+
+@pytest.mark.parametrize("text", ['"press" #1 now', "'press' #key"])
+def test_a_text_behind_a_quoted_one_is_lost(text: str) -> None:
+    (finding,) = read_yaml(f"a: {text}\n", "a.yaml")[1]
+    assert (finding.code, finding.place.column) == ("text-after-hash", 12)
+
+
+@pytest.mark.parametrize("text", ['"press" # now', "'press'  #1", '"press" # supportbot: ignore x y', '"a #1 b"'])
+def test_comments_behind_a_quoted_text_are_comments(text: str) -> None:
+    assert read_yaml(f"a: {text}\n", "a.yaml")[1] == []
+
+
+def test_a_space_that_does_not_break_may_be_written_as_itself() -> None:
+    assert read_yaml('a: "10\xa0000"\n', "a.yaml") == ({"a": "10\xa0000"}, [])

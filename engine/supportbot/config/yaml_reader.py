@@ -40,7 +40,8 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # one would be wrong. The byte order mark may only be the first character, where `decode` removes it.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _HASH = re.compile(r"(?<=[^\s#]) #")
-_ESCAPED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]|\\b[A-Za-z]:[\t\n\r]")
+# \N, \L and \P of a path make U+0085, U+2028 and U+2029, its \_ a space that does not break.
+_ESCAPED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029\ud800-\udfff]|\\b[A-Za-z]:[\t\n\r]")
 _PLAIN_STARTS = NUMBER_STARTS | {"t", "f", "n", "~", "+"}
 
 _NO_KEY: Any = object()  # a mapping waits for its next key
@@ -145,11 +146,13 @@ class _Reader:
         style = event.style
         if not style:
             if not value or value[0] in _PLAIN_STARTS:
-                value = self._typed(value, place)
+                value = self._typed(value, place, end.index in self.hashes)
             if end.index in self.hashes and type(value) is str:
                 self._hash(value, place, end.index)
-        elif style == '"':
-            if _ESCAPED.search(value):
+        elif style in "'\"":
+            if end.index in self.hashes:
+                self._hash_after_quote(place, end.index)
+            if style == '"' and (_ESCAPED.search(value) or ("\xa0" in value and "\\_" in self._raw(place))):
                 self._escaped(value, place)
         elif style in "|>":
             place = self._trimmed(place, start.index, end.index)
@@ -172,12 +175,12 @@ class _Reader:
         else:
             self.root = value
 
-    def _typed(self, text: str, place: Place) -> Any:
+    def _typed(self, text: str, place: Place, commented: bool) -> Any:
         try:
             return typed(text)
         except NumberProblem as problem:
             hint = "put it in quotes if it is a text, e.g. an account number"
-            fix = Fix(place, "", f'"{text}"') if problem.code == "number-too-long" else None
+            fix = Fix(place, "", f'"{text}"') if problem.code == "number-too-long" and not commented else None
             self.found.append(error(problem.code, place, str(problem), hint, fix=fix))
             return 0
 
@@ -305,11 +308,23 @@ class _Reader:
 
     def _hash(self, value: str, place: Place, end: int) -> None:
         """A comment that looks like the rest of a text: ``ticket #123``, ``press the # key``."""
-        rest = re.split(r"[\r\n]", self.source[end + 1 : end + 400], maxsplit=1)[0].rstrip()
+        rest = self._comment(end)
         if rest.startswith("# supportbot:") or ((len(rest) < 2 or rest[1] == " ") and " " not in value):
             return
+        self._cut_off(rest, place, "an unquoted text ends where ' #' begins a comment")
+
+    def _hash_after_quote(self, place: Place, end: int) -> None:
+        """``"ticket" #123``: nobody writes a comment so close."""
+        rest = self._comment(end)
+        if re.match(r"#\w", rest):
+            self._cut_off(rest, place, "the text ends with its quote, and ' #' begins a comment")
+
+    def _comment(self, end: int) -> str:
+        return re.split(r"[\r\n]", self.source[end + 1 : end + 400], maxsplit=1)[0].rstrip()
+
+    def _cut_off(self, rest: str, place: Place, why: str) -> None:
         at = Place(self.file, place.end_line, place.end_column + 1, place.end_line, place.end_column + 1 + len(rest))
-        message = f"'{_short(rest)}' is not part of the text: an unquoted text ends where ' #' begins a comment"
+        message = f"'{_short(rest)}' is not part of the text: {why}"
         hint = "put the whole text in quotes; if a comment is meant, put two spaces before the #"
         self.found.append(warning("text-after-hash", at, message, hint))
 
@@ -317,14 +332,21 @@ class _Reader:
         if any("\ud800" <= letter <= "\udfff" for letter in value):
             self.found.append(error("control-character", place, "half a character (\\uD800 to \\uDFFF) cannot be kept"))
             return
-        message = "a backslash in double quotes makes an invisible control character here"
+        message = "a backslash in double quotes makes an invisible character here"
         hint = "write the text in single quotes, where a backslash is just a backslash"
         self.found.append(warning("escaped-control", place, message, hint, fix=self._in_single_quotes(place)))
 
+    def _raw(self, place: Place) -> str:
+        """What stands between the quotes of a text, as far as its first line goes."""
+        line = lines_of(self.source)[place.line - 1]
+        return line[place.column : place.end_column - 2 if place.line == place.end_line else None]
+
     def _in_single_quotes(self, place: Place) -> Fix | None:
         """The same characters between single quotes, where that surely is what was meant."""
-        raw = lines_of(self.source)[place.line - 1][place.column : place.end_column - 2]
+        raw = self._raw(place)
         if place.line != place.end_line or "'" in raw or re.search(r'\\[\\"nuUx/]', raw):
+            return None
+        if re.search(r"\\[NLP_]", raw) and not re.match(r"[A-Za-z]:\\", raw):  # somebody may know what they mean
             return None
         return Fix(place, "", f"'{raw}'")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _VALUE = re.compile(
@@ -74,6 +75,35 @@ def quoted(text: str) -> str:
 def quote_hint(text: str) -> str:
     """The hint to quote a text, with the text when it is short."""
     return f"put the text in quotes: {quoted(text)}" if len(text) <= 80 else "put the text in quotes"
+
+
+def goes_on(lines: Sequence[str], number: int, column: int, value: str) -> str:
+    """A hint when a text without quotes is more than ``value``, which begins in this line (from 0) and column.
+
+    Quotes around ``value`` alone would make the rest of the text a comment, or no YAML.
+    """
+    text = lines[number]
+    rest = text[column + len(value) :].rstrip()
+    if re.match(r"\s{2,}# ", rest):  # surely a comment
+        rest = ""
+    rest = rest.lstrip()
+    if " #" in value or rest.startswith("#"):
+        return "put the whole text in quotes; if the # begins a comment, the quotes end before it"
+    if rest and rest[0] not in ",]}":
+        return "put the whole text in quotes"
+    following = next((line for line in lines[number + 1 :] if line.strip()), "")
+    indent = len(following) - len(following.lstrip(" "))
+    if not rest and indent > _outer(text) and not following.lstrip().startswith("#"):
+        return "put the whole text in quotes, with the lines below that belong to it"
+    return ""
+
+
+def _outer(text: str) -> int:
+    """Where the key or the dash stands whose value the line begins: what is indented more belongs to the value."""
+    found = _VALUE.match(text)
+    if found is None:
+        return len(text) - len(text.lstrip(" "))
+    return found.start("key") if found["key"] else max(found["lead"].rfind("-"), 0)
 
 
 def is_one_text(value: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import yaml
 
 from supportbot.config.yaml_place import lines_of
-from supportbot.config.yaml_stops import Finding, Stop, is_one_text, one_text, quote_hint, quoted
+from supportbot.config.yaml_stops import Finding, Stop, goes_on, is_one_text, one_text, quote_hint, quoted
 from supportbot.diagnostics import Diagnostic, Fix, Place, error
 
 _SLOW_PARSER_LIMIT = 200_000  # characters; Python's own parser words its messages better but takes 6 s a megabyte
@@ -51,7 +51,10 @@ def braces(source: str, place: Place) -> Diagnostic:
     """The finding for ``{{ name }}`` without quotes, which YAML takes for a mapping whose key is a mapping."""
     text = one_text(re.sub(r"\s+#.*$", "", lines_of(source)[place.line - 1][place.column - 1 :].rstrip()))
     where = Place(place.file, place.line, place.column, place.line, place.column + len(text))
-    return error("yaml-syntax", where, _BRACES, quote_hint(text), fix=Fix(where, "", quoted(text)))
+    more = goes_on(lines_of(source), place.line - 1, place.column - 1, text)
+    return error(
+        "yaml-syntax", where, _BRACES, more or quote_hint(text), fix=None if more else Fix(where, "", quoted(text))
+    )
 
 
 def _stop(source: str, problem: Exception) -> Stop:
@@ -85,8 +88,9 @@ def _at(stop: Stop, message: str, hint: str, width: int = 1) -> Finding:
 
 
 def _whole(stop: Stop, value: str, column: int, message: str) -> Finding:
-    mended = quoted(value) if is_one_text(value) else None
-    return Finding(message, quote_hint(value), stop.line, column, column + len(value), mended)
+    more = goes_on(stop.lines, stop.line, column, value)
+    mended = quoted(value) if is_one_text(value) and not more else None
+    return Finding(message, more or quote_hint(value), stop.line, column, column + len(value), mended)
 
 
 # --- traps, in the order in which they are tried ----------------------------------------------
@@ -129,13 +133,24 @@ def _unclosed_quote(stop: Stop) -> Finding | None:
 
 
 def _escape(stop: Stop) -> Finding | None:
-    if "quoted scalar" not in stop.context or not re.search("escape|hexadecimal", stop.problem):
+    if "quoted scalar" not in stop.context or not re.search("escape|hexa?decimal", stop.problem):
         return None
+    if re.search("hexa?decimal", stop.problem):
+        return _code(stop)
     back = stop.text.find("\\", stop.column if stop.letter == "\\" else max(0, stop.column - 1))
     start = back if back >= 0 else stop.column
     shown = stop.text[start : start + 2]
     hint = "write the text in single quotes, where a backslash is just a backslash"
     return Finding(f"{shown} means nothing between double quotes", hint, stop.line, start, start + 2)
+
+
+def _code(stop: Stop) -> Finding | None:
+    r"""``\U`` and what else wants the number of a character: ``"C:\Users"``."""
+    start = max(stop.text.rfind("\\", 0, stop.column + 1), 0)
+    shown = stop.text[start : start + 2]
+    hint = "write the text in single quotes, where a backslash is just a backslash"
+    message = f"{shown} between double quotes begins the number of a character, which is missing"
+    return Finding(message, hint, stop.line, start, start + 2)
 
 
 def _bad_start(stop: Stop) -> Finding | None:
