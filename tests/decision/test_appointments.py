@@ -214,3 +214,72 @@ def test_when_it_would_be_possible_elsewhere() -> None:
 
 def test_never_open_says_nothing() -> None:
     assert possible(replace(HOURS, days=MappingProxyType({})), NOW, NOW, LONDON) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("not tomorrow, the day after at 11", "25T11:00"),
+        ("I can't do tomorrow but wednesday at 10 works", "25T10:00"),
+        ("monday does not work, tuesday at 10", "24T10:00"),
+        ("not before 3pm tomorrow", "24T15:00"),
+        ("10:00 CET on tuesday", "24T09:00"),
+        ("tomorrow 12:00 New York time", "24T17:00"),
+        ("anytime tomorrow afternoon", "24T14:00"),
+        ("this morning", "23T10:30"),
+        ("tomorrow but not before 10", "24T10:00"),
+        ("12:00 Berlin time tomorrow", "24T11:00"),
+        ("tuesday 14:00 Paris", "24T13:00"),
+    ],
+)
+def test_what_is_ruled_out_and_other_zones_are_understood(text: str, at: str) -> None:
+    found = wanted(text, HERE)
+    assert found is not None
+    assert (found.text, found.possible) == (f"2026-11-{at}", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("yesterday at 3", "22T15:00"),
+        ("last monday at 10", "16T10:00"),
+        ("this morning at 9", "23T09:00"),
+        ("tomorrow 10am PST", "24T18:00"),
+        ("3pm New York time", "23T20:00"),
+        ("weekend at 10", "28T10:00"),
+    ],
+)
+def test_a_past_or_closed_moment_is_never_moved(text: str, at: str) -> None:
+    found = wanted(text, HERE)
+    assert found is not None
+    assert (found.text, found.possible) == (f"2026-11-{at}", False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not on monday",
+        "any day except monday",
+        "no, not tomorrow",
+        "tuesday or wednesday at 10",
+        "10 or 11 tomorrow",
+        "tomorrow at 25:00",
+        "tomorrow 3pm Foobar time",
+        "next week",
+        "next week at 10",
+        "any day but friday",
+        "monday to friday after 3",
+        "31 november at 10",
+        "tomorrow 24:00",
+        "tomorrow 10am IST",
+        "two days ago at 3",
+    ],
+)
+def test_what_leaves_the_moment_open_is_asked_again(text: str) -> None:
+    assert wanted(text, HERE) is None
+
+
+def test_a_day_of_next_week() -> None:
+    found = wanted("friday next week at 10", HERE)
+    assert found is not None
+    assert found.text == "2026-12-04T10:00"

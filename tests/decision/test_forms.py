@@ -80,7 +80,7 @@ def test_a_text_is_filled_with_the_problem(tell: Tell) -> None:
 @pytest.mark.parametrize(
     ("message", "problem"),
     [
-        ("call me back, the paper is stuck", "call me back, the paper is stuck"),
+        ("call me back, the paper is stuck", "call me back, the paper is stuck"),  # a story is kept whole
         ("please call me back", None),
         ("call me about the printer", None),  # a thing, but no trouble
     ],
@@ -137,6 +137,12 @@ def test_yes_and_no_are_no_story(tell: Tell, slot: str, answer: str, taken: bool
         ("This is Jane.", "Jane"),
         ("Jane, 07911 123456", "Jane"),
         ("Stopford", "Stopford"),
+        ("I am Jane and it is urgent", "Jane"),
+        ("my name is actually Janet", "Janet"),
+        ("my name is Jane Roe, number 07911 123456, tuesday 2pm", "Jane Roe"),
+        ("Roe, Jane", "Roe, Jane"),
+        ("jane roe please", "jane roe"),
+        ("Will", "Will"),
     ],
 )
 def test_a_name_is_taken_out_of_its_sentence(talk: Talk, text: str, name: str) -> None:
@@ -316,7 +322,7 @@ def test_at_the_confirmation_too(talk: Talk) -> None:
 
 def test_a_text_is_taken_unless_it_is_a_question_that_a_rule_answers(talk: Talk) -> None:
     asked(talk, "name").say("Jane, all right?")
-    assert values(talk) == {"name": "Jane, all right?"}
+    assert values(talk) == {"name": "Jane"}
     asked(talk, "name").say("printer is offline?")
     assert talk.said == ["offline_1", "ask_name"]
 
@@ -445,3 +451,34 @@ def test_yes_is_no_answer_to_when_or_which(talk: Talk, slot: str, again: str) ->
 def test_a_polite_no_to_a_question_leaves_the_form(talk: Talk, text: str) -> None:
     asked(talk, "phone", {"name": "Jane"}).say(text)
     assert (talk.said, talk.session.form) == (["goodbye"], None)
+
+
+@pytest.mark.parametrize("text", ["\N{THUMBS UP SIGN}", "I do not have one", "please call my colleague at once"])
+def test_what_holds_no_name_is_asked_again(talk: Talk, text: str) -> None:
+    asked(talk, "name").say(text)
+    assert (talk.said, values(talk)) == (["ask_name"], {})
+
+
+def test_a_wish_is_no_name(talk: Talk) -> None:
+    asked(talk, "name").say("my printer is offline")
+    assert (talk.said, values(talk)) == (["offline_1", "ask_name"], {})
+
+
+@pytest.mark.parametrize(
+    ("message", "summary"),
+    [
+        ("call me back, the paper is stuck in tray 2", "the paper is stuck in tray 2"),
+        ("the paper is stuck again, call me back on 07911 123456", "the paper is stuck again"),
+    ],
+)
+def test_a_title_is_the_problem_without_the_wish(tell: Tell, message: str, summary: str) -> None:
+    added = "- {name: summary, max_chars: 80, ask: ask_name, prefill: [message]}\n      - {name: name, "
+    talk = tell((FORMS, "- {name: name, ", added))
+    talk.say(message)
+    assert values(talk)["summary"] == summary
+
+
+def test_a_title_keeps_its_day(tell: Tell) -> None:
+    talk = tell((FORMS, "- {name: name, type: text,", "- {name: summary, type: text,"))
+    asked(talk, "summary").say("no wifi since monday")
+    assert values(talk)["summary"] == "no wifi since monday"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,6 +10,7 @@ from datetime import datetime
 from supportbot.decision.appointments import Calendar, Wanted, wanted
 from supportbot.decision.contacts import address, phone
 from supportbot.decision.entities import Reading, first_value, taken_chunks
+from supportbot.decision.names import name_in
 from supportbot.decision.ratings import rating
 from supportbot.decision.zones import zone_of
 from supportbot.model.bot import Bot, Form, SlotSpec
@@ -27,6 +29,9 @@ _INTRODUCTIONS = (
 )
 _CUES = (("actually", "no"), ("actually",), ("sorry", "i", "meant"), ("no", "i", "meant"), ("i", "meant"), ("sorry",))
 _TAKEN_BACK = tuple((*cue, *rest) for rest in (("it", "is"), ("i", "am"), ()) for cue in _CUES)
+_CONTACTS = ("email", "phone")
+_WISHES = frozenset(("ticket", "case", "incident", "call", "callback", "ring", "phone"))
+_PARTS = re.compile(r"[,;:]\s+|[.!]\s+")
 _TYPED = ("email", "phone", "time", "date")
 _NO_VALUE = frozenset(("wrong", "incorrect", "not", "different", "misspelled", "misspelt", "spelled"))
 SHORT_ANSWER = 6  # words: in so few of them a bare "4" is a time
@@ -125,9 +130,9 @@ def _from_source(
     if source == "slots":
         return session.slots.get(spec.name)
     if spec.type == "text":
-        if spec.name.split("_")[-1] == "name":
+        if is_name(spec):
             return _introduced(message.text)
-        return message.text.strip()[: spec.max_chars] if stated else _problem(session, spec)
+        return _problem_in(message.text, spec, asker.reading) if stated else _problem(session, spec)
     if spec.type == "choice":
         return next((value for value, block in spec.choices if block in held), None)
     return typed_value(spec, message.text, asker, asked=False)
@@ -153,6 +158,20 @@ def _introduced(text: str) -> str | None:
         if name and (ends or phrase[:1] == ("my",)):
             return " ".join(name)
     return None
+
+
+def _problem_in(text: str, spec: SlotSpec, reading: Reading) -> str:
+    """The problem of "open a ticket, my printer is broken, jane@example.com": without the wish and the address."""
+    text = text.strip()
+    if spec.max_chars > SHORT_TEXT:
+        return text[: spec.max_chars]
+    text = _without_values(text, reading, _CONTACTS) or text
+    parts = [part.strip() for part in _PARTS.split(text) if part.strip()]
+    for parts_left, wish in ((parts[1:], parts[:1]), (parts[:-1], parts[-1:])):
+        asks = len(parts) > 1 and _WISHES.intersection(tokens(wish[0])) and len(wish[0].split()) <= SHORT_ANSWER
+        if asks and sum(len(part.split()) for part in parts_left) > 2:
+            return ", ".join(parts_left)[: spec.max_chars]
+    return text[: spec.max_chars]
 
 
 def _problem(session: Session, spec: SlotSpec) -> str | None:
@@ -189,11 +208,17 @@ def read_answer(
         return asker.value(spec, text, before, asked)
     answer = text.strip()
     if spec.max_chars <= SHORT_TEXT:
-        answer = _without_values(answer, asker.reading)
+        answer = _without_values(answer, asker.reading, _TYPED if is_name(spec) else _CONTACTS)
         answer = _without_introduction(answer).rstrip(" .,;!")
+    if is_name(spec):
+        answer = name_in(answer) or ""
     if not tokens(answer):
         return None
     return answer[: spec.max_chars]
+
+
+def is_name(spec: SlotSpec) -> bool:
+    return spec.type == "text" and spec.name.split("_")[-1] == "name"
 
 
 def read_extras(
@@ -220,6 +245,7 @@ def read_corrections(
         value: SlotValue | None
         if spec.type == "text":
             value = _named_text(spec, text)
+            value = name_in(value) if value is not None and is_name(spec) else value
         elif spec.type in _TYPED or spec.type == "choice":
             value = read_answer(
                 spec, text, held, asker, known.get(spec.name), asked=spec.type != "time" or _short(text)
@@ -272,10 +298,10 @@ def _named_number(spec: SlotSpec, text: str, reading: Reading) -> SlotValue | No
     return first_value(spec.type, text, reading) if spec.name.replace("_", " ") in text.lower() else None
 
 
-def _without_values(text: str, reading: Reading) -> str:
+def _without_values(text: str, reading: Reading, kinds: tuple[str, ...] = _TYPED) -> str:
     """The text without the words that are an address, a number to call or a time."""
     chunks = text.split()
-    taken = taken_chunks(chunks, _TYPED, reading)
+    taken = taken_chunks(chunks, kinds, reading)
     kept = [chunk for at, chunk in enumerate(chunks) if at not in taken]
     return " ".join(kept).strip(" ,;") if kept else ""
 

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from supportbot.decision.hours import is_open, next_open, open_moments
 from supportbot.decision.moments import AT_ONCE, Moment, moment_at
 from supportbot.decision.phrasing import ASKING, at_once, clock_words, dated, zone_said
+from supportbot.decision.unclear import plain_words
+from supportbot.decision.zones import zone_in_words
 from supportbot.model.bot import Hours
 
 PARSED_CHARS = 60  # of a text that dateparser reads: its patterns are not linear, so it gets short texts only
@@ -50,9 +52,16 @@ def wanted(text: str, calendar: Calendar, before: str = "", asked: bool = True) 
 
     ``asked``: the text answers the question when; else only what is surely a time is taken for one.
     """
-    zone = zone_said(text) or calendar.zone
+    named = zone_in_words(text)
+    if named is None:
+        return None
+    zone = zone_said(text) or named[0] or calendar.zone
+    text = named[1]
     now = calendar.now.astimezone(zone)
-    words = [chunk.strip(_EDGES).lower() for chunk in text.split()]
+    plain = plain_words(text, now.date())
+    if plain is None:
+        return None
+    text, words = (text, plain) if len(plain) == len(text.split()) else (" ".join(plain), plain)
     words = clock_words(dated(words, now.date()), asked)
     if at_once(words, asked):
         return _as_soon_as_possible(calendar)
@@ -102,7 +111,12 @@ def _placed(moment: Moment, words: list[str], now: datetime, calendar: Calendar,
     if day is None:
         return _next_at(clock, _likely(words), now, calendar)
     chosen = _in_the_afternoon(datetime.combine(day, clock, now.tzinfo), _likely(words), calendar)
-    return _within_part(chosen, part, now, calendar) if part is not None else chosen
+    return _within_part(chosen, part, now, calendar) if part is not None and not _exact(words) else chosen
+
+
+def _exact(words: list[str]) -> bool:
+    """Whether a time of day was said, and not only a part of the day."""
+    return any(":" in word or (word.isdecimal() and words[at - 1 : at] == ["at"]) for at, word in enumerate(words))
 
 
 def _likely(words: list[str]) -> bool:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from supportbot.decision.answers import Asker, corrected_answer, named_slot, read_answer, read_corrections, read_extras
+from supportbot.decision.answers import (
+    Asker,
+    corrected_answer,
+    is_name,
+    named_slot,
+    read_answer,
+    read_corrections,
+    read_extras,
+)
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found
 from supportbot.model.bot import Form, FormWords, SlotSpec
@@ -18,7 +26,7 @@ CANCEL_WORDS, STORY_WORDS = 10, 6  # "cancel" inside a longer story is part of t
 _AGREED = frozenset(("yes", "ok", "okay", "yeah", "yep", "sure", "please"))
 _POLITE = frozenset(("please", "thanks", "thank", "you", "sir", "it", "that"))
 _THANKING = frozenset(("please", "thanks", "thank"))
-_REST = 2  # words beside those that cancel
+_REST = 4  # words beside those that cancel
 _TITLES = frozenset(("summary", "subject", "title", "problem"))  # slots that say what it is about
 _STORIES = frozenset(("details", "description"))
 _SHORT = 2  # tokens of "no", "yes please"
@@ -115,7 +123,7 @@ def _answering(
     asker = Asker(draft.bot, draft.session, draft.now)
     if spec.type == "text" and ((is_question(found) and others_match) or _asks_back(spec, found)):
         return NOT_TAKEN
-    if _is_name(spec) and _no_name(draft, found):
+    if is_name(spec) and _no_name(draft, found):
         return _try_again(draft, form, state, spec.invalid or spec.ask)
     if _says_nothing(draft, spec, found):
         return _try_again(draft, form, state, spec.invalid or spec.ask)
@@ -182,18 +190,16 @@ def is_question(found: Found) -> bool:
 
 def _asks_back(spec: SlotSpec, found: Found) -> bool:
     """Nobody is called "why do you need that?"; a summary may be a question, but not one about our asking."""
-    if _is_name(spec):
-        return found.tokens[:1] in _QUESTIONS
+    if is_name(spec):
+        return found.tokens[:1] in _QUESTIONS and len(found.tokens) > 1  # Will is a name
     return found.tokens[:1] == ("why",) and "you" in found.tokens
-
-
-def _is_name(spec: SlotSpec) -> bool:
-    return spec.type == "text" and spec.name.split("_")[-1] == "name"
 
 
 def _no_name(draft: Draft, found: Found) -> bool:
     """ "no", "ok then". The block for yes is not asked: in one language or another, it knows Jo, Si and Hai."""
     words = draft.bot.form_words
+    if not any(map(str.isalpha, draft.message.text)):
+        return True
     if words is None or len(found.tokens) > _SHORT:
         return False
     return words.no in found.held or not _AGREED.isdisjoint(found.tokens)
