@@ -6,6 +6,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,20 @@ from aiohttp import web
 from tests.zoho.fake_zoho import FakeZoho
 from tests.zoho.world import hurried, world
 
+from supportbot.cli.main import run
 from supportbot.cli.validate import check
 from supportbot.compiler.compile import load_bot
 from supportbot.model.bot import Bot
 from supportbot.runtime.checks import run_checks
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+
+
+def test_zendesk_takes_the_place_of_zoho_in_a_bot_of_ones_own(tmp_path: Path) -> None:
+    bot = tmp_path / "bot"
+    assert run(["init", str(bot)]) == 0
+    shutil.copy(bot / "docs" / "examples" / "zendesk-starter.yaml", bot / "rules" / "actions.yaml")
+    assert not check(bot)[0]
 
 
 def example(name: str) -> Bot:

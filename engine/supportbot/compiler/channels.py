@@ -28,7 +28,7 @@ def compile_salesiq(settings: YamlMap, context: Context) -> tuple[SalesIQ, tuple
         public_keys=tuple(variable_text(key, place, context) for key, place in texts(node, "public_keys")),
         token=secret_text(text(node, "token"), value_place(node, "token"), context),
         reply_deadline=deadline,
-        pending_after=_pending_after(node, deadline, usual.pending_after, context),
+        pending_after=_pending_after(node, deadline, context),
         server=_text(node, "server", context) or usual.server,
         screenname=_text(node, "screenname", context),
         access_token=secret_text(text(node, "access_token"), value_place(node, "access_token"), context),
@@ -54,11 +54,11 @@ def _connection(node: YamlMap, context: Context) -> str:
     return found[0] if found and context.refs.use("connection", *found) else ""
 
 
-def _pending_after(node: YamlMap, deadline: float, usual: float, context: Context) -> float:
-    length = duration(node, "pending_after", min(usual, deadline / 2), context)
+def _pending_after(node: YamlMap, deadline: float, context: Context) -> float:
+    length = duration(node, "pending_after", deadline / 2, context)
     if length >= deadline:
         message = "`pending_after` is not shorter than `reply_deadline`: nobody would ever be asked to wait"
-        hint = "SalesIQ waits for about five seconds: pending_after: 2.5s and reply_deadline: 4s leave room"
+        hint = "SalesIQ waits for about five seconds: pending_after: 2s and reply_deadline: 4s leave room"
         context.refs.error("bad-duration", value_place(node, "pending_after"), message, hint)
     return length
 

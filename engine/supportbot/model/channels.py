@@ -24,7 +24,7 @@ class SalesIQ:
     public_keys: tuple[str, ...] = ()
     token: str = ""  # of the webhook's URL: ?token=
     reply_deadline: float = 4.0
-    pending_after: float = 2.5
+    pending_after: float = 2.0  # half of the deadline, whatever that is
     server: str = "salesiq.zoho.com"
     screenname: str = ""
     access_token: str = ""
