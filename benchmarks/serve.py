@@ -93,7 +93,9 @@ class Load:
             "message_id": f"{time.monotonic_ns():x}-{number}",
         }
         body = json.dumps(message).encode()
-        head = f"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        head = (
+            f"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        )
         return head.encode() + b"\r\n\r\n" + body
 
     async def run(self, seconds: float) -> int:

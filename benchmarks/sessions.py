@@ -27,7 +27,9 @@ class NewSessions(Load):
     def request(self) -> bytes:
         self.sent += 1
         body = json.dumps({"session_id": f"visitor-{self.sent}", "message": self.texts[self.sent % len(self.texts)]})
-        head = f"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        head = (
+            f"POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        )
         return f"{head}\r\n\r\n{body}".encode()
 
     async def some(self, number: int) -> None:
@@ -67,7 +69,9 @@ def main() -> None:
                 sizes.append(megabytes(process))
                 print(f"{(part + 1) * given.sessions // PARTS:9d} sessions: {sizes[-1]:7.1f} MB", flush=True)
     growth, last = sizes[-1] - sizes[0], max(after - before for before, after in pairwise(sizes[-4:]))
-    print(f"grown by {growth:.1f} MB (at most {BAR_MB:g}), in the last parts by at most {last:.1f}; failed: {load.failed}")
+    print(
+        f"grown by {growth:.1f} MB (at most {BAR_MB:g}), in the last parts by at most {last:.1f}; failed: {load.failed}"
+    )
     if growth > BAR_MB or load.failed:
         raise SystemExit(1)
 
