@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.proofs.worlds import GRAPH, SETTINGS, compiled
 
+from supportbot.diagnostics import Diagnostic
 from supportbot.proofs.conditions import find_constant_conditions
 from supportbot.proofs.ground import Ground
 from supportbot.proofs.phrases import find_idle_phrases
@@ -17,11 +18,31 @@ FORMS = (
 LAST = "  - {id: llm_fallback, priority: 100, do: [{llm: true}]}\n"
 
 
-def codes(condition: str) -> list[str]:
+def findings(condition: str) -> list[Diagnostic]:
     rule = f'  - {{id: one, priority: 1, when: {{message: [foo], if: "{condition}"}}, do: [{{form: f}}]}}\n'
     sources = {"handlers.yaml": "handlers:\n" + rule + LAST, "rules/forms.yaml": FORMS}
     bot = compiled({**sources, "supportbot.yaml": SETTINGS + HOURS, "states.yaml": GRAPH})
-    return [item.code for item in find_constant_conditions(bot)]
+    return find_constant_conditions(bot)
+
+
+def codes(condition: str) -> list[str]:
+    return [item.code for item in findings(condition)]
+
+
+@pytest.mark.parametrize(
+    ("condition", "hint"),
+    [
+        (
+            "now.weekday == 'monday'",
+            "weekdays are written Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday",
+        ),
+        ("session.category == 'x'", "known: c"),
+        ("slots.urgency == 'hihg'", "did you mean 'high'?"),
+        ("slots.urgency == 'low' and not slots.urgency", "change the condition, or remove the rule"),
+    ],
+)
+def test_a_value_that_is_never_there_is_told_from_those_that_are(condition: str, hint: str) -> None:
+    assert [item.hint for item in findings(condition)] == [hint]
 
 
 @pytest.mark.parametrize(

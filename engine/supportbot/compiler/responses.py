@@ -9,10 +9,14 @@ from typing import Any
 from supportbot.compiler.context import Context
 from supportbot.compiler.nodes import named, section, texts, value_place
 from supportbot.config.yaml_nodes import YamlMap
-from supportbot.diagnostics import Place
+from supportbot.diagnostics import Place, did_you_mean
 from supportbot.model.bot import Response, Wording
 from supportbot.model.steps import Template
 
+# Those that are served, and those that people write from through one of them.
+CHANNELS = frozenset(
+    {"chat", "salesiq", "whatsapp", "facebook", "instagram", "messenger", "telegram", "line", "wechat"}
+)
 Key = tuple[str | None, str | None]
 
 
@@ -62,6 +66,9 @@ def _by_channel(node: YamlMap, language: str | None, usual: Wording, context: Co
     channels = section(node, "channels")
     for channel, entry, at in named(channels):
         if channels is not None and context.refs.identifier(channel, at, "channel"):
+            if channel not in CHANNELS:
+                message = f"there is no channel '{channel}': nobody ever gets this text"
+                context.refs.warn("unknown-channel", at, message, did_you_mean(channel, CHANNELS))
             yield (language, channel), _wording(_as_map(entry, value_place(channels, channel)), usual, context)
 
 

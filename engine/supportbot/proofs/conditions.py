@@ -9,14 +9,14 @@ from math import prod
 from jinja2 import TemplateError, nodes
 
 from supportbot.decision.render import holds
-from supportbot.diagnostics import Diagnostic, error, warning
+from supportbot.diagnostics import Diagnostic, did_you_mean, error, warning
 from supportbot.model.bot import Bot
 from supportbot.model.steps import Expression
 from supportbot.model.templating import environment
-from supportbot.proofs.domains import Name, captured, domain_of, is_possible
+from supportbot.proofs.domains import WEEKDAYS, Name, captured, domain_of, is_possible
 from supportbot.proofs.outputs import find_silent_failures, find_unsaved_outputs
 from supportbot.proofs.texts import rules_of
-from supportbot.proofs.truths import possible_verdicts
+from supportbot.proofs.truths import impossible_values, possible_verdicts
 
 MOST_WORLDS = 60_000
 
@@ -34,7 +34,7 @@ def _findings(bot: Bot) -> Iterator[Diagnostic]:
                 "condition-never-holds",
                 expression.place,
                 f"the condition of {owner} can never hold: {expression.source}",
-                "change the condition, or remove the rule",
+                _hint(bot, expression, states),
             )
         elif verdicts == {True}:
             yield warning(
@@ -56,6 +56,15 @@ def _verdicts(bot: Bot, expression: Expression, states: frozenset[str]) -> set[b
         return set()
     worlds = (world for world in product(*values) if is_possible(bot, dict(zip(names, world, strict=True))))
     return {holds(expression, _world(names, world)) for world in worlds}
+
+
+def _hint(bot: Bot, expression: Expression, states: frozenset[str]) -> str:
+    """What a text that nothing is ever equal to may stand for."""
+    for value, known in impossible_values(expression, lambda name: domain_of(bot, name, states, expression)):
+        if known == WEEKDAYS:
+            return f"weekdays are written {', '.join(WEEKDAYS)}"
+        return did_you_mean(value, known)
+    return "change the condition, or remove the rule"
 
 
 def _conditions(bot: Bot) -> Iterator[tuple[str, Expression, frozenset[str]]]:

@@ -111,3 +111,16 @@ def _truth(node: nodes.Node, world: Mapping[str, object], domain: Domain) -> boo
     if compared is None or key == repr(node):
         return bool(world[key])
     return bool(_COMPARISONS[compared[1]](world[key], compared[2]))
+
+
+def impossible_values(expression: Expression, domain: Domain) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Texts that a name is compared with and never has, each with all that it can have."""
+    try:
+        tree = environment().parse("{{ " + expression.source + " }}")
+    except TemplateError:
+        return
+    for part in tree.find_all(nodes.Compare):
+        compared = _compared(part)
+        known = _known(compared[0], domain) if compared else None
+        if compared and known and isinstance(compared[2], str) and compared[2] not in known:
+            yield compared[2], tuple(value for value in known if isinstance(value, str) and value)
