@@ -143,6 +143,9 @@ def test_yes_and_no_are_no_story(tell: Tell, slot: str, answer: str, taken: bool
         ("Roe, Jane", "Roe, Jane"),
         ("jane roe please", "jane roe"),
         ("Will", "Will"),
+        ("my name's Jane", "Jane"),
+        ("Jane. I need it fast", "Jane"),
+        ("it's for Bob Smith", "Bob Smith"),
     ],
 )
 def test_a_name_is_taken_out_of_its_sentence(talk: Talk, text: str, name: str) -> None:

@@ -22,6 +22,8 @@ _INTRODUCTIONS = (
     ("my", "name", "is"),
     ("the", "name", "is"),
     ("name", "is"),
+    ("my", "names"),
+    ("my", "name", "s"),
     ("this", "is"),
     ("i", "am"),
     ("it", "is"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 MOST_WORDS = 6  # of a name: "Maria del Carmen Garcia y Lopez"
 _LEADING = frozenset(
-    ("actually", "just", "really", "me", "hi", "hello", "hey", "sure", "ok", "okay", "well", "yes", "oh")
+    ("actually", "just", "really", "me", "hi", "hello", "hey", "sure", "ok", "okay", "well", "yes", "oh", "for")
 )
 _TRAILING = frozenset(("please", "thanks", "here", "actually", "again", "sir"))
 _JOINING = frozenset(("and", "but", "because", "or", "so", "with", "from"))
@@ -27,7 +27,9 @@ def name_in(text: str) -> str | None:
     words = _first_part(words)
     while len(words) > 1 and _bare(words[-1]) in _TRAILING:
         words = words[:-1]
-    name = " ".join(words).strip(" ,;:!?")
+    name = " ".join(words).strip(" .,;:!?")
+    if all(_bare(word) in _LEADING for word in words):
+        return None
     sane = 0 < len(words) <= MOST_WORDS and any(map(str.isalpha, name))
     return name if sane and not any(_bare(word) in _NEVER for word in words) else None
 
@@ -37,6 +39,8 @@ def _first_part(words: list[str]) -> list[str]:
     for at in range(1, len(words)):
         rest = words[at:]
         if _bare(words[at]) in _JOINING and any(_bare(word) in _NEVER for word in rest):
+            return words[:at]
+        if words[at - 1][-1:] in ".!?" and any(_bare(word) in _NEVER for word in rest):
             return words[:at]
         named = len(rest) <= 2 and all(word[:1].isupper() for word in rest)
         if words[at - 1][-1:] in ",;:-" and not named:
