@@ -11,7 +11,7 @@ from tests.zoho.fake_zoho import DEPARTMENT, ORG_ID, FakeZoho
 from tests.zoho.world import QUICK, World, starter, world
 
 from supportbot.adapters.http_actions import HttpActions
-from supportbot.runtime.calls import CallResult
+from supportbot.runtime.calls import CallResult, sendable
 from supportbot.runtime.outbox import OutboxWorker
 
 
@@ -221,3 +221,9 @@ def test_a_dropped_call_is_never_tried_and_its_visitor_hears_that_it_failed(tmp_
             assert zoho.writes("ticket") == []
 
     asyncio.run(played())
+
+
+def test_what_waits_keeps_no_card_number() -> None:
+    kept = sendable({"summary": "my card 4111 1111 1111 1111 fails", "name": "Jo", "age": 3})
+    assert "4111" not in str(kept)
+    assert (kept["name"], kept["age"]) == ("Jo", 3)

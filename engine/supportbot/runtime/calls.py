@@ -72,7 +72,7 @@ def call_scope(
 ) -> dict[str, Any]:
     """Everything that the templates of a call may name. JSON-like, so that it can be kept until the call is made."""
     own_id = session.id.removeprefix(_SALESIQ)
-    safe = {name: _without_secrets(value) for name, value in slots.items()}
+    safe = sendable(slots)
     return {
         **scope_of(bot, replace(session, slots=safe), now),
         "reference": reference,
@@ -89,6 +89,11 @@ def call_scope(
 def with_values(scope: Mapping[str, Any], values: Mapping[str, SlotValue]) -> dict[str, Any]:
     """The scope after earlier calls of a chain have saved these slots."""
     return {**scope, "slots": {**scope.get("slots", {}), **values}}
+
+
+def sendable(slots: Mapping[str, SlotValue]) -> dict[str, SlotValue]:
+    """The slots as a service may have them, and as they may be kept until then."""
+    return {name: _without_secrets(value) for name, value in slots.items()}
 
 
 def _without_secrets(value: SlotValue) -> SlotValue:

@@ -10,7 +10,7 @@ from supportbot.model.bot import Bot
 from supportbot.model.chains import chain_of
 from supportbot.model.decision import CallAction, Decision, Outcome
 from supportbot.model.session import Turn
-from supportbot.runtime.calls import call_scope, new_reference
+from supportbot.runtime.calls import call_scope, new_reference, sendable
 from supportbot.runtime.outbox import OutboxWorker
 from supportbot.runtime.queued import Outbox, QueuedCall
 
@@ -50,7 +50,7 @@ class CallDesk:
             reference = new_reference()
             scope = call_scope(bot, decision.session, effect.slots, turn.now, reference)
             chain = chain_of(bot.actions[effect.action], bot.actions) or (effect.action,)
-            session_id, slots = turn.session.id, dict(effect.slots)
+            session_id, slots = turn.session.id, sendable(effect.slots)
             call = QueuedCall(reference, session_id, effect.action, slots, scope, chain, moment, moment)
             calls.append(call)
             outcomes.append(Outcome(effect, ok=False, error=PENDING, text=reference))
