@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supportbot.config.ignores import Ignore, read_ignores, without_ignored
-from supportbot.diagnostics import Place, error, warning
+from supportbot.config.ignores import Ignore, read_ignores, with_known_codes, without_ignored
+from supportbot.diagnostics import Fix, Place, error, warning
 
 
 def lines(source: str) -> list[tuple[int, str]]:
@@ -81,3 +81,45 @@ def test_an_ignore_of_no_use_is_a_finding() -> None:
 def test_any_text_can_be_read(text: str) -> None:
     for source in (text, f"{text} # supportbot: ignore some-code why", f"# supportbot: ignore a b\n{text}"):
         read_ignores(source, "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("comment", "written"),
+    [
+        ("# suportbot: ignore some-code it is so", "suportbot:"),
+        ("# supportbot ignore some-code it is so", "supportbot"),
+        ("# Supportbot: ignore some-code it is so", "Supportbot:"),
+        ("# supprotbot : ignore-file some-code it is so", "supprotbot:"),
+    ],
+)
+def test_a_misspelt_comment_says_that_it_ignores_nothing(comment: str, written: str) -> None:
+    found, [mistake] = read_ignores(f"a: 1  {comment}\n", "a.yaml")
+    assert found == []
+    assert (mistake.code, mistake.message) == ("bad-ignore", f"'{written}' ignores nothing")
+    assert mistake.hint == "did you mean 'supportbot:'?"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a: 1  # the report: ignore it",
+        "a: 1  # supporters ignore this",
+        "a: '# suportbot: ignore some-code it is so'",
+        "a: supportbot ignore",
+        "a: |\n  # suportbot: ignore some-code it is so",
+    ],
+)
+def test_other_comments_and_texts_are_left_alone(line: str) -> None:
+    assert read_ignores(f"{line}\n", "a.yaml") == ([], [])
+
+
+def test_codes_that_no_finding_has() -> None:
+    misspelt = Ignore("a.yaml", 3, "never-win", IGNORE.place)
+    strange = Ignore("a.yaml", 3, "zzz", IGNORE.place)
+    good, found = with_known_codes([IGNORE, misspelt, strange], {"never-wins", "order-decides"})
+    assert good == [IGNORE]
+    assert [item.code for item in found] == ["bad-ignore", "bad-ignore"]
+    assert found[0].hint == "did you mean 'never-wins'?"
+    assert found[0].fix == Fix(IGNORE.place, "never-win", "never-wins")
+    assert "brackets" in found[1].hint
+    assert found[1].fix is None

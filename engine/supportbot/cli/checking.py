@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from supportbot.cli.check_pages import sections
 from supportbot.compiler.compile import compile_bot
 from supportbot.config.collecting import no_garbage_collection
 from supportbot.config.folder import NOTHING, BotFiles, Memory, read_bot
-from supportbot.config.ignores import read_ignores, without_ignored
+from supportbot.config.ignores import read_ignores, with_known_codes, without_ignored
 from supportbot.config.own_schemas import stale_schemas
 from supportbot.diagnostics import Diagnostic, in_order
 from supportbot.proofs.prove import prove
@@ -34,5 +35,8 @@ def _check(files: BotFiles) -> tuple[tuple[Diagnostic, ...], int]:
     read = [read_ignores(item.source, item.file) for item in files.documents]
     ignores = [ignore for found, _ in read for ignore in found]
     mistakes = [mistake for _, found in read for mistake in found]
+    if ignores:
+        ignores, unknown = with_known_codes(ignores, sections())
+        mistakes += unknown
     kept, unused = without_ignored(findings, ignores, runs=loaded.bot is not None)
     return in_order([*kept, *mistakes, *unused]), loaded.files

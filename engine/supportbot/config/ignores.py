@@ -6,18 +6,21 @@ else of a file and is for all of it. An error that keeps the bot from running ca
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
 from supportbot.config.yaml_place import lines_of
-from supportbot.diagnostics import Diagnostic, Fix, Place, did_you_mean, warning
+from supportbot.diagnostics import Diagnostic, Fix, Place, correction, did_you_mean, warning
 
-_MARK = "supportbot:"
+_NAME = "supportbot"
 _COMMENT = re.compile(r"(?:^|(?<=\s))#\s*supportbot:\s*(?P<verb>\S*)[ \t]*(?P<code>\S*)[ \t]*(?P<reason>.*?)\s*$")
+# "supportbot" misspelt, or without its colon
+_NEARLY = re.compile(r"(?:^|(?<=\s))#\s*(?P<name>[A-Za-z][\w-]{5,14})\s*(?P<colon>:?)\s*ignore(?:-file)?\b.*")
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _VERBS = ("ignore", "ignore-file")
 
@@ -34,26 +37,45 @@ class Ignore:
 
 def read_ignores(source: str, file: str) -> tuple[list[Ignore], list[Diagnostic]]:
     """The ignores of a YAML file, and what is wrong with them. Never raises for any content."""
-    if _MARK not in source:
+    if "supportbot:" not in source and "ignore" not in source:
         return [], []
     lines = lines_of(source)
-    texts = _Texts(source)
+    candidates = [(number, match) for number, line in enumerate(lines, start=1) if (match := _candidate(line))]
+    texts = _Texts(source if candidates else "")
     ignores: list[Ignore] = []
     found: list[Diagnostic] = []
-    for number, line in enumerate(lines, start=1):
-        match = _COMMENT.search(line)
-        if match is None or texts.holds(number, match.start()):
+    for number, match in candidates:
+        if texts.holds(number, match.start()):
             continue
         place = Place(file, number, match.start() + 1, number, match.end() + 1)
+        if match.re is _NEARLY:
+            found.append(_misspelt(match, place))
+            continue
         problem = _problem(match, lines[: number - 1])
         if problem:
-            found.append(warning("bad-ignore", place, *problem))
+            fix = correction(place, match["verb"], _VERBS)
+            found.append(warning("bad-ignore", place, *problem, fix=fix))
         elif match["verb"] == "ignore-file":
             ignores.append(Ignore(file, 0, match["code"], place))
         else:
-            above = not line[: match.start()].strip()
+            above = not lines[number - 1][: match.start()].strip()
             ignores.append(Ignore(file, _next(lines, number) if above else number, match["code"], place))
     return ignores, found
+
+
+def with_known_codes(ignores: Iterable[Ignore], known: Collection[str]) -> tuple[list[Ignore], list[Diagnostic]]:
+    """The ignores of codes that exist, and a warning for each other one."""
+    good: list[Ignore] = []
+    found: list[Diagnostic] = []
+    for item in ignores:
+        if item.code in known:
+            good.append(item)
+            continue
+        fix = correction(item.place, item.code, known)
+        near = difflib.get_close_matches(item.code[:60], known, n=1, cutoff=0.6)
+        hint = f"did you mean '{near[0]}'?" if near else "write the code that stands in [brackets] behind the severity"
+        found.append(warning("bad-ignore", item.place, f"no finding has the code '{item.code}'", hint, fix=fix))
+    return good, found
 
 
 def without_ignored(
@@ -86,6 +108,22 @@ def _unused(ignore: Ignore, findings: Iterable[Diagnostic]) -> Diagnostic:
     hint = did_you_mean(ignore.code, here) if here else "remove the comment"
     message, fix = f"there is no finding '{ignore.code}' {where}", None if here else Fix(ignore.place)
     return warning("unused-ignore", ignore.place, message, hint, fix=fix)
+
+
+def _candidate(line: str) -> re.Match[str] | None:
+    exact = _COMMENT.search(line) if "supportbot:" in line else None
+    if exact is not None or "ignore" not in line:
+        return exact
+    nearly = _NEARLY.search(line)
+    near = nearly is not None and difflib.SequenceMatcher(None, nearly["name"].lower(), _NAME).ratio() > 0.85
+    return nearly if near else None
+
+
+def _misspelt(match: re.Match[str], place: Place) -> Diagnostic:
+    """A comment that is meant to ignore something and does not."""
+    written = match["name"] + match["colon"]
+    fix = correction(place, match["name"], [_NAME]) if match["colon"] else None
+    return warning("bad-ignore", place, f"'{written}' ignores nothing", f"did you mean '{_NAME}:'?", fix=fix)
 
 
 def _problem(match: re.Match[str], before: Sequence[str]) -> tuple[str, str] | None:
