@@ -187,3 +187,19 @@ def test_templates_have_a_size_and_plain_texts_do_not() -> None:
     (finding,) = compile_template("{{ }}" * 350_000, place, scope)[1]
     assert (finding.code, "20000" in finding.message) == ("template-syntax", True)
     assert compile_template("{{ bot.name }}" + "word " * 10_000, Place("prompts/a.md"), scope)[1] == []
+
+
+@pytest.mark.parametrize(
+    ("source", "word"),
+    [
+        ("Hello {% if hours.open %}yes{% endfi %}", "endfi"),
+        ("Hello { there {{ bot.name }", "{{"),
+        ("Hello {{ bot.name }} and {{ bot.name }", ""),  # which one is not sure: the whole text
+    ],
+)
+def test_syntax_errors_point_at_a_word_that_stands_there_once(source: str, word: str) -> None:
+    file = f'a: "{source}"'
+    place = Place("x", 1, 4, 1, len(file) + 1)
+    [found] = compile_template(source, place, SCOPE, file)[1]
+    assert found.code == "template-syntax"
+    assert file[found.place.column - 1 : found.place.end_column - 1] == (word or f'"{source}"')

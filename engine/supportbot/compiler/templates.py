@@ -169,10 +169,23 @@ def _content(source: str, expression: bool) -> Content:
     except TemplateSyntaxError as problem:
         message = f"the template cannot be read: {_spoken(problem.message or 'syntax error')}"
         hint = _expression_hint(source) if expression else _template_hint(source)
-        return Content(problems=[Problem("template-syntax", problem.lineno, message, hint)])
+        word = "" if expression else _misread(source, problem.message or "")
+        return Content(problems=[Problem("template-syntax", problem.lineno, message, hint, word)])
     except (RecursionError, ValueError, OverflowError):
         message = "this template nests too deeply or holds a number that is too long"
         return Content(problems=[Problem("template-syntax", 1, message, TOO_DEEP[1])])
+
+
+def _misread(source: str, problem: str) -> str:
+    """The word to point at: a tag that there is not, or what begins a value that has no end; empty when unsure."""
+    unknown = re.match(r"Encountered unknown tag '(\w+)'", problem)
+    if unknown:
+        once = (
+            len(re.findall(rf"\{{%-?\s*{unknown[1]}\b", source)) == len(re.findall(rf"\b{unknown[1]}\b", source)) == 1
+        )
+        return unknown[1] if once else ""
+    unclosed = re.search(r"\{\{(?!\w)[^{}]*\}(?!\})|\{\{(?!\w)[^}]*$", source)
+    return "{{" if unclosed and source.count("{{") == 1 else ""
 
 
 def _template_hint(source: str) -> str:
