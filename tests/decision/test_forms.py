@@ -485,3 +485,12 @@ def test_a_title_keeps_its_day(tell: Tell) -> None:
     talk = tell((FORMS, "- {name: name, type: text,", "- {name: summary, type: text,"))
     asked(talk, "summary").say("no wifi since monday")
     assert values(talk)["summary"] == "no wifi since monday"
+
+
+def test_a_day_without_a_time_that_is_clear_counts_half(talk: Talk) -> None:
+    asked(talk, "moment", {"name": "Jane", "phone": "07911123456"})
+    for text in ("not on monday", "monday or tuesday", "next week"):
+        talk.say(text)
+        assert talk.said == ["bad_time"]
+    talk.say("tuesday at 10")
+    assert talk.said == ["confirm_call"]

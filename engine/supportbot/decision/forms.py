@@ -16,6 +16,7 @@ from supportbot.decision.answers import (
 )
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found
+from supportbot.decision.unclear import names_a_day
 from supportbot.model.bot import Form, FormWords, SlotSpec
 from supportbot.model.session import FormState, SlotValue
 from supportbot.model.text import NEGATIONS
@@ -148,11 +149,13 @@ def _answering(
         return _refused(draft, form, state, spec.refused)
     if is_question(found):
         return NOT_TAKEN
+    if spec.type in ("time", "date") and names_a_day(found.tokens):
+        return _refused(draft, form, state, spec.invalid or spec.ask)
     return _try_again(draft, form, state, spec.invalid or spec.ask)
 
 
 def _refused(draft: Draft, form: Form, state: FormState, response: str) -> FormTurn:
-    """A moment was understood and is not possible: only every second one counts as a failure."""
+    """A moment was understood, in part at least, and is not possible: only every second one counts as a failure."""
     state = replace(state, refusals=state.refusals + 1)
     if state.refusals % 2 == 0:
         return _try_again(draft, form, state, response)

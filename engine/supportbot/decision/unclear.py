@@ -55,6 +55,11 @@ def plain_words(text: str, today: date) -> list[str] | None:
     return _of_next_week(words, today)
 
 
+def names_a_day(words: Sequence[str]) -> bool:
+    """Whether a day is spoken of, if only to rule it out: somebody who says when is understood in part."""
+    return any(word in _DAYS or word in ("week", "weekend") for word in words)
+
+
 def _without_refused(chunks: list[str]) -> list[str] | None:
     words = [chunk.strip(_EDGES) for chunk in chunks]
     for at, word in enumerate(words):
