@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from supportbot.compiler.context import Context
 from supportbot.config.folder import BotFiles
@@ -41,8 +41,14 @@ def lost_kinds(files: BotFiles) -> frozenset[str]:
     lost |= {
         item.file for item in files.documents if item.kind in CONTAINERS and CONTAINERS[item.kind] not in item.data
     }
+    lost |= {item.file for item in files.documents if item.kind == "forms" and _has_no_forms(item.data)}
     found = (kinds for home, kinds in HOMES.items() if any(name.startswith(home) for name in lost))
     return frozenset(kind for kinds in found for kind in kinds)
+
+
+def _has_no_forms(data: Mapping[str, object]) -> bool:
+    """Whether a file of forms has something else in their place; one with nothing but words is whole."""
+    return "forms" not in data and not data.keys() <= {"words"}
 
 
 def together(earlier: Sequence[Diagnostic], context: Context) -> Iterator[Diagnostic]:

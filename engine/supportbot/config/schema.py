@@ -190,7 +190,12 @@ class _Walker:
     ) -> None:
         """Also takes a required key that was only misspelt off the ``missing`` ones."""
         free = [name for name in rule.properties if name not in data]
+        if data[key] is None and (first := _without_colon(rule, key)):
+            hint = f"write {first}: {_short(key[len(first) :].strip())}"
+            return self._add("wrong-type", place, f"a colon is missing after '{first}'", hint)
         near = difflib.get_close_matches(key[:200], free, n=1, cutoff=0.65)
+        if not near and key == "destination" and "dest" in free:
+            near = ["dest"]
         if near:
             hint = f"did you mean '{near[0]}'?"
             if near[0] in missing:
@@ -217,6 +222,12 @@ class _Walker:
         return f"'{key}' is a key of: {', '.join(titles)}" if titles and len(titles) < 4 else ""
 
 
+def _without_colon(rule: Rule, key: str) -> str:
+    """The key that begins a text such as ``trigger offer``, or nothing."""
+    first, _, value = key.partition(" ")
+    return first if first in rule.properties and value.strip() else ""
+
+
 def _next_key(data: Any, key: str) -> str:
     """The key that follows one, or nothing."""
     keys = iter(data)
@@ -229,6 +240,8 @@ def _next_key(data: Any, key: str) -> str:
 def _part(rule: Rule, what: str) -> str:
     if what == "the file":
         return "this file"
+    if rule.title.endswith("s") and not rule.title.endswith(("ss", "us")):
+        return f"the {rule.title.lower()}" if what.startswith("an entry") else what
     article = "an" if rule.title[:1] in "AEIO" else "a"
     return f"{article} {rule.title.lower()}" if what.startswith("an entry") and rule.title else what
 
