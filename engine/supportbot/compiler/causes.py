@@ -77,8 +77,13 @@ def _causes(earlier: Sequence[Diagnostic], own: Sequence[Diagnostic]) -> list[Di
         return [item for item in own if not item.code.startswith(FOLLOWING)]
     meant = " ".join(item.hint for item in own if item.severity == "error" and item.hint.startswith("did you mean"))
     kinds = {item.code for item in own}
+    doubled = {f"unknown-{item.message.split()[1]}" for item in own if item.code == "duplicate-id"}
+    if any(item.code == "duplicate-key" and item.place.file.startswith("rules/responses") for item in earlier):
+        doubled.add("unknown-response")
     left = []
     for item in own:
+        if item.code in doubled and not item.hint.startswith("did you mean"):
+            continue  # one of the two with the same id may be the one that is missing
         named = item.code.startswith(FOLLOWING) and any(f"'{name}'" in meant for name in _names(item))
         condition = item.code == "shadowed-transition" and "unknown-condition" in kinds
         if not named and not condition:
