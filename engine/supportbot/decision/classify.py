@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from supportbot.decision.matcher import Found, Held
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CategoryScore, Hit
 
 
-@dataclass(frozen=True, slots=True)
-class Classified:
+class Classified(NamedTuple):
     """``category``: the winner, or the conversation's when nothing speaks for any. ``scores``: best first."""
 
     category: str

@@ -22,8 +22,7 @@ class Hit(NamedTuple):
     captures: tuple[tuple[str, SlotValue], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A rule that was considered. ``rejected`` says why it did not answer; empty when it fired."""
 
     id: str
@@ -41,8 +40,7 @@ class CategoryScore(NamedTuple):
     evidence: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(NamedTuple):
     tokens: tuple[str, ...]
     corrections: tuple[tuple[str, str], ...]  # (as typed, as understood)
     categories: tuple[CategoryScore, ...]
