@@ -67,7 +67,7 @@ def parse_phrase(text: str) -> tuple[Element, ...]:
     if _MARKS.isdisjoint(text):  # most phrases are words and nothing else
         return tuple(Word(word) for word in tokens(text))
     parser = _Parser(text)
-    elements = parser.sequence("")
+    elements = parser.sequence()
     if parser.at < len(text):
         found = text[parser.at]
         opener = {")": "(", "]": "[", ">": "<", "}": "{"}.get(found)
@@ -85,8 +85,8 @@ class _Parser:
         self.at = 0
         self.depth = 0
 
-    def sequence(self, closers: str) -> tuple[Element, ...]:
-        """Elements up to one of the closers, a stray closer or the end."""
+    def sequence(self) -> tuple[Element, ...]:
+        """Elements up to a closing bracket, a bar or the end."""
         found: list[Element] = []
         run: list[str] = []  # plain text, normalised as a whole so that "e mail" is one word
 
@@ -183,7 +183,7 @@ class _Parser:
         alternatives: list[tuple[Element, ...]] = []
         while True:
             begin = self.at
-            alternative = self.sequence(closer)
+            alternative = self.sequence()
             if not alternative:
                 raise PhraseError(
                     begin, 1, "an empty alternative", f"write words, or [..] for what may be absent: {self.text!r}"

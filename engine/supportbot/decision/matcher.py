@@ -358,10 +358,3 @@ def _held(index: Index, best: dict[int, Hit], tokens: tuple[str, ...]) -> dict[i
             continue
         held[block_number] = Held(block_number, longest + sum(required.values()), tuple(hits))
     return held
-
-
-def refused_blocks(index: Index, found: Found) -> frozenset[int]:
-    """Blocks that a ``none`` pattern of theirs forbids."""
-    return frozenset(
-        index.patterns[number].use.block for number in found.hits if index.patterns[number].use.role == "none"
-    )

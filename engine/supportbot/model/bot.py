@@ -22,8 +22,6 @@ from supportbot.model.index import Index
 from supportbot.model.operations import Operations
 from supportbot.model.steps import AskModel, Expression, Step, Template
 
-EMPTY: Mapping[str, str] = MappingProxyType({})
-
 SlotType = Literal["text", "number", "email", "phone", "date", "time", "choice", "rating"]
 SLOT_TYPES: tuple[SlotType, ...] = ("text", "number", "email", "phone", "date", "time", "choice", "rating")
 
