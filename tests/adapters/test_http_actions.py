@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from msgspec.structs import replace as renewed
 from tests.runtime.desk_bot import desk_bot
 
 from supportbot.adapters.environment import expand, missing_names
@@ -68,7 +69,7 @@ def run(
     connections = {name: replace(item, timeout=timeout) for name, item in bot.connections.items()}
     bot = replace(bot, connections=connections)
     now = first_moment(bot)
-    session = replace(start_session(bot, "s1", now), slots={"summary": summary})
+    session = renewed(start_session(bot, "s1", now), slots={"summary": summary})
 
     async def called() -> ActionResult:
         async with desk.running() as url:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benchmarks.world import write_bot
+from msgspec.structs import replace
 from tests.docs.test_checks_page import codes_in_the_package
 
 from supportbot.cli.junit import diagnostics_as_cases, render_junit

@@ -18,7 +18,7 @@ CANDIDATE = {"id", "priority", "fired", "matched", "rejected"}
 
 def turn(bot: Bot, text: str, **fields: Any) -> Turn:
     start = start_session(bot, "s1", MONDAY)
-    session = Session(**{name: getattr(start, name) for name in Session.__slots__} | fields)
+    session = Session(**{name: getattr(start, name) for name in Session.__struct_fields__} | fields)
     return Turn(session, Message("m", "s1", text, "chat", MONDAY), MONDAY)
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.decision.conftest import MONDAY, Talk, load_small
 
 from supportbot.decision import conclude, decide, elapse, explain, start_session, welcome

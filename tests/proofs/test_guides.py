@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.proofs.worlds import FRESH, STATES, WORDS, answer, compiled, messages, phrases, written
 
 from supportbot.decision.conclude import start_session

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from supportbot.compiler.compile import compile_bot
 from supportbot.config.folder import BotFiles, Document, Kind

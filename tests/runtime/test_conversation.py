@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as renewed
 from tests.runtime.desk_bot import desk_bot
 from tests.runtime.fakes import MONDAY, FakeActions, FakeClock, FakeModel, conversations, message
 
@@ -44,7 +45,7 @@ def test_a_turn_answers_and_is_stored_with_its_record(bot: Bot) -> None:
     assert store.sessions_by_id["s1"] == result.session
     assert list(store.log) == [result.record]
     assert result.record is not None
-    assert replace(result.record, id="", elapsed=0.0) == Record(
+    assert renewed(result.record, id="", elapsed=0.0) == Record(
         id="", session_id="s1", message_id="m1", request_id="req-1", at=FakeClock().now(), revision=bot.revision,
         channel="chat", text="My printer is offline", reply="Is it switched on?", state="greeting",
         next_state="troubleshooting", category="printing", handler="printer_offline", kind="guide",
@@ -147,8 +148,8 @@ class Overtaken(MemoryStore):
     async def commit(self, session: Session, *rest: Record | StoredReply | None) -> None:
         if self.times:
             self.times -= 1
-            other = self.sessions_by_id.get(session.id) or replace(session, version=session.version - 1)
-            self.sessions_by_id[session.id] = replace(other, version=other.version + 1, slots={"by": "other"})
+            other = self.sessions_by_id.get(session.id) or renewed(session, version=session.version - 1)
+            self.sessions_by_id[session.id] = renewed(other, version=other.version + 1, slots={"by": "other"})
         await super().commit(session, *rest)  # type: ignore[arg-type]
 
 
@@ -167,7 +168,7 @@ def test_a_turn_whose_actions_ran_is_concluded_again_and_they_are_not_run_twice(
 
 def test_an_action_that_ran_is_told_of_even_if_the_newer_session_would_not_ask_for_it(bot: Bot) -> None:
     def decided(text: str, **changes: object) -> Decision:
-        session = replace(start_session(bot, "s1", MONDAY), **changes)  # type: ignore[arg-type]
+        session = renewed(start_session(bot, "s1", MONDAY), **changes)  # type: ignore[arg-type]
         return decide(bot, Turn(session, message(text), MONDAY))
 
     first = decided("open a ticket")

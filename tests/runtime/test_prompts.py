@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace as renewed
 from tests.runtime.desk_bot import desk_bot
 from tests.runtime.fakes import MONDAY, message
 
@@ -25,7 +26,7 @@ def bot(tmp_path_factory: pytest.TempPathFactory) -> Bot:
 
 def prompt(bot: Bot, text: str, mark: str | None = MARK, **changes: object) -> tuple[ChatMessage, ...]:
     plain: Session = start_session(bot, "s1", MONDAY)
-    session = replace(plain, **changes)  # type: ignore[arg-type]
+    session = renewed(plain, **changes)  # type: ignore[arg-type]
     turn = Turn(session, message(text), MONDAY)
     return build_prompt(bot, turn, decide(bot, turn), mark)
 

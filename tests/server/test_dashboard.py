@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import pytest
+from msgspec.structs import replace
 from tests.server.world import FakeConversations, World, listening, small_bot
 
 from supportbot.adapters.memory_store import MemoryStore

@@ -7,9 +7,9 @@ import html
 import re
 import shutil
 import tempfile
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.server.test_dashboard import END, MISS, STEP, TOKEN, visit
 from tests.server.world import World
 

@@ -13,8 +13,9 @@ import importlib
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from supportbot.adapters.answer_text import clean
 from supportbot.adapters.environment import expand

@@ -27,7 +27,7 @@ from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, Store
 from supportbot.runtime.queued import NO_CHANGES, CallChanges
 from supportbot.runtime.tallies import DAY_COST, DAY_TOKENS, Tallies, tallies_of
 
-_FIELDS = Record.__dataclass_fields__
+_FIELDS = Record.__struct_fields__
 _COLUMNS = ", ".join(_FIELDS)
 _ADD_RECORD = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' for _ in _FIELDS)})"
 _PUT_SESSION = (
@@ -40,6 +40,7 @@ _KNOWN_KEYS = 256  # of a session, kept in memory with it
 _SNAPSHOTS = 3
 _PURGED = 2_000  # rows of a table at a time
 _CHECKPOINTS = 20
+_TRIAL_BYTES = 32 * 1024  # more than a turn writes
 
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Session)
@@ -240,6 +241,19 @@ class SQLiteStore:
             return None if row is None else bytes(row[0])
 
         return await self._worker.ask(work, writes=False)
+
+    async def check(self, writes: bool) -> None:
+        """Ask the store for nothing, or write something that nobody ever sees. Raises StoreError."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            if writes:
+                query = "INSERT OR REPLACE INTO snapshots (revision, at, files) VALUES ('', 0, zeroblob(?))"
+                connection.execute(query, (_TRIAL_BYTES,))
+                connection.execute("DELETE FROM snapshots WHERE revision = ''")
+            else:
+                connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone()
+
+        await self._worker.ask(work, writes=writes)
 
     async def close(self) -> None:
         """Write what was accepted, then close the file. The store cannot be used afterwards."""

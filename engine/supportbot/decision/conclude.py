@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from supportbot.decision.decide import known_session
 from supportbot.decision.draft import Draft, first_trigger, way_out
@@ -254,7 +256,7 @@ class _Scope:
 
 
 def _changed(session: Session, changes: Mapping[str, object]) -> Session:
-    return replace(session, version=session.version + 1, **changes)  # type: ignore[arg-type]
+    return replace(session, version=session.version + 1, **changes)
 
 
 def _no_message(session: Session, now: datetime) -> Message:

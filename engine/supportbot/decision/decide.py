@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from supportbot.decision import forms
 from supportbot.decision.answers import reading_of
@@ -281,4 +281,4 @@ def known_session(bot: Bot, turn: Turn) -> Session:
     if turn.message.visitor:
         told = {key: value for key, value in turn.message.visitor.items() if value}
         changes["visitor"] = {**session.visitor, **told}
-    return replace(session, **changes) if changes else session  # type: ignore[arg-type]
+    return replace(session, **changes) if changes else session

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import fields as dataclass_fields
-from dataclasses import replace
 from datetime import datetime
-from operator import attrgetter
+
+from msgspec.structs import replace
 
 from supportbot.decision.answers import Asker, prefill
 from supportbot.decision.hours import is_open
@@ -38,7 +37,7 @@ class Draft:
 
     def __init__(self, bot: Bot, session: Session, message: Message, now: datetime) -> None:
         self.bot = bot
-        self.session = _own_copy(session)
+        self.session = session
         self.message = message
         self.now = now
         self.outputs: list[Output] = []
@@ -55,9 +54,8 @@ class Draft:
         return scope_of(self.bot, self.session, self.now, result)
 
     def change(self, **fields: object) -> None:
-        """Set fields of the draft's own session; nobody else sees it before the turn is decided."""
-        for name, value in fields.items():
-            object.__setattr__(self.session, name, value)
+        """Go on with a session that has other fields."""
+        self.session = replace(self.session, **fields)
 
     def remember(self, values: Mapping[str, SlotValue]) -> None:
         if values:
@@ -216,19 +214,6 @@ class Draft:
             self.remember(state.values)
             self.change(form=None)
             self.run(self.bot.forms[state.form].done)
-
-
-_FIELDS = tuple(field.name for field in dataclass_fields(Session))
-_values = attrgetter(*_FIELDS)
-_SETTERS = tuple(vars(Session)[name].__set__ for name in _FIELDS)
-
-
-def _own_copy(session: Session) -> Session:
-    """A copy that the draft may fill in place: a new record for each small change costs more than the matching."""
-    copy = Session.__new__(Session)
-    for fill, value in zip(_SETTERS, _values(session), strict=True):
-        fill(copy, value)
-    return copy
 
 
 def first_trigger(steps: Iterable[Step]) -> str | None:

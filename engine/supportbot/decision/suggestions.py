@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from supportbot.model.bot import Bot, SlotSpec
 from supportbot.model.decision import Suggested

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
+
+from msgspec import Struct, field
 
 from supportbot.model.session import Session, SlotValue
 
@@ -51,16 +52,14 @@ class Trace(NamedTuple):
 # --- effects: what the runtime must do before the turn can be concluded ---------------------
 
 
-@dataclass(frozen=True, slots=True)
-class CallAction:
+class CallAction(Struct, frozen=True):
     """Run a declared action with these slots in scope."""
 
     action: str
     slots: Mapping[str, SlotValue] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class CallModel:
+class CallModel(Struct, frozen=True):
     """Ask the model; ``category`` names the only knowledge section it gets."""
 
     category: str
@@ -69,8 +68,7 @@ class CallModel:
 Effect = CallAction | CallModel
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What became of an effect. ``error``: off, timeout, rate_limited, failed, empty, paused, busy, spent; of an
     action also rejected, auth, and pending, when it is not known yet.
 
@@ -92,33 +90,28 @@ class Outcome:
 # --- the pure results -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Say:
+class Say(Struct, frozen=True):
     """A response to be rendered, with the values that were captured for it."""
 
     response: str
 
 
-@dataclass(frozen=True, slots=True)
-class HandOver:
+class HandOver(Struct, frozen=True):
     department: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NobodyThere:
+class NobodyThere(Struct, frozen=True):
     """A hand-over that was not made, because it is outside the business hours."""
 
 
-@dataclass(frozen=True, slots=True)
-class Close:
+class Close(Struct, frozen=True):
     block: bool = False
 
 
 Output = Say | HandOver | NobodyThere | Close
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """``session`` is the conversation after the pure part of the turn, before any outcome."""
 
     handler: str
@@ -133,20 +126,17 @@ class Decision:
     triggers: tuple[str, ...] = ()  # all that fired, in order; ``trigger`` is the first
 
 
-@dataclass(frozen=True, slots=True)
-class Suggested:
+class Suggested(Struct, frozen=True):
     text: str
     suggestions: tuple[str, ...] = ()
     response: str = ""  # id of the response it came from; empty for a model's text
 
 
-@dataclass(frozen=True, slots=True)
-class Handing:
+class Handing(Struct, frozen=True):
     department: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     texts: tuple[Suggested, ...]
     handoff: Handing | None = None
     closed: bool = False
@@ -158,8 +148,7 @@ class Reply:
         return "\n\n".join(part.text for part in self.texts)
 
 
-@dataclass(frozen=True, slots=True)
-class Conclusion:
+class Conclusion(Struct, frozen=True):
     session: Session
     reply: Reply
     triggers: tuple[str, ...] = ()

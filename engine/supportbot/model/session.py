@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 SlotValue = str | int | float | bool
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message of a visitor, as a channel's codec read it. ``at`` is aware."""
 
     id: str
@@ -22,8 +22,7 @@ class Message:
     answers: Mapping[str, str] = field(default_factory=dict)  # to questions that the channel asked by itself
 
 
-@dataclass(frozen=True, slots=True)
-class FormState:
+class FormState(Struct, frozen=True):
     """An open form: what is asked now (``asking`` None while it waits for the confirmation)."""
 
     form: str
@@ -35,8 +34,7 @@ class FormState:
     rejected: bool = False  # the confirmation was answered with no: nothing is done before it is asked anew
 
 
-@dataclass(frozen=True, slots=True)
-class GuideState:
+class GuideState(Struct, frozen=True):
     """A guide that was started; ``step`` counts from 0, ``done`` when its last step was said."""
 
     guide: str
@@ -44,8 +42,7 @@ class GuideState:
     done: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(Struct, frozen=True):
     """One turn of the history: what was said and answered, which rule answered."""
 
     said: str
@@ -55,8 +52,7 @@ class Exchange:
     topic: bool = False  # a guide or the model answered: the message stated a problem
 
 
-@dataclass(frozen=True, slots=True)
-class Owed:
+class Owed(Struct, frozen=True):
     """Something that was worked out for the visitor and did not reach them yet: said first in the next reply.
 
     ``handoff``: the hand-over that belonged to it, to this department; the text may then be empty.
@@ -69,8 +65,7 @@ class Owed:
     department: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """One conversation as the store keeps it. ``version`` grows by one with each turn."""
 
     id: str
@@ -97,8 +92,7 @@ class Session:
     undelivered: tuple[Owed, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """The whole input of one decision."""
 
     session: Session

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from time import perf_counter
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from supportbot.decision.conclude import aside, conclude, reset, settle, welcome
 from supportbot.decision.decide import decide
@@ -32,8 +34,7 @@ WINDOW = timedelta(hours=76)  # in which a message id is known again: longer tha
 GUESS_WINDOW = timedelta(minutes=10)  # the same for guessed ids: later, the same words are said anew
 
 
-@dataclass(frozen=True, slots=True)
-class TurnResult:
+class TurnResult(Struct, frozen=True):
     """``decision`` is None for a greeting, ``record`` None where nothing was said by the visitor.
 
     ``stages``: name and seconds of each part of the turn. ``revision``: of the bot that answered.
@@ -51,16 +52,14 @@ class TurnResult:
 Render = Callable[[TurnResult], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """The body for the channel. ``result`` is None for a message that was answered before: the body is that answer."""
 
     body: bytes
     result: TurnResult | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
+class _Asked(Struct, frozen=True):
     """What a turn is about. ``greets``: it begins a conversation without a question."""
 
     message: Message

@@ -8,8 +8,9 @@ pushed once, and no longer owed when that went well.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
 from typing import Protocol
+
+from msgspec.structs import replace
 
 from supportbot.model.decision import Handing, Reply, Suggested
 from supportbot.model.session import Owed, Session

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from supportbot.decision.conclude import SILENCE, start_session
 from supportbot.decision.timeouts import elapse
@@ -12,8 +13,7 @@ from supportbot.model.decision import Suggested
 from supportbot.model.session import Session
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """``unheard``: what time-outs said since the visitor's last message, which belongs in front of the next reply.
 
     ``abandoned``: the conversation that the silence ended, when one did; ``version``: the one that the store knows.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
+
+from msgspec import Struct
 
 from supportbot.errors import StoreError
 from supportbot.model.bot import Action, Bot
@@ -14,16 +15,14 @@ from supportbot.runtime.figures import Figures
 from supportbot.runtime.queued import NO_CHANGES, CallChanges
 
 
-@dataclass(frozen=True, slots=True)
-class ChatMessage:
+class ChatMessage(Struct, frozen=True):
     """One message of a prompt, as chat models take it."""
 
     role: Literal["system", "user", "assistant"]
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModelAnswer:
+class ModelAnswer(Struct, frozen=True):
     """A model's answer. ``error``: empty when it is usable, else a word of Outcome's."""
 
     text: str = ""
@@ -47,8 +46,7 @@ class Model(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class ActionResult:
+class ActionResult(Struct, frozen=True):
     """What a declared call gave. ``values``: slots saved from the answer. ``error`` as in ModelAnswer."""
 
     ok: bool
@@ -64,8 +62,7 @@ class Actions(Protocol):
     async def close(self) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """The decision record of one turn, as kept in the store and written to the log."""
 
     id: str
@@ -96,8 +93,7 @@ class Record:
     saved: int = 0  # tokens that were not spent, against sending the whole knowledge
 
 
-@dataclass(frozen=True, slots=True)
-class StoredReply:
+class StoredReply(Struct, frozen=True):
     """The body that answered a message, kept under the message's id so that a repeated delivery gets the same.
 
     A reply under the same key that is not older than ``since`` makes the commit a Conflict.
@@ -109,16 +105,14 @@ class StoredReply:
     since: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(Struct, frozen=True):
     """What the model took so far."""
 
     tokens: int = 0
     cost: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class SessionLine:
+class SessionLine(Struct, frozen=True):
     """A session in a list. Nothing that the visitor said is in it."""
 
     id: str

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from supportbot.decision.conclude import REQUEST
 from supportbot.decision.render import render

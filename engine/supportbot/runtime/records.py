@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from supportbot.decision.conclude import PENDING
 from supportbot.model.bot import Bot
@@ -25,8 +27,7 @@ _BOTS = 8
 _KNOWLEDGE: dict[str, int] = {}  # tokens, by revision
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """How a conversation stands after a turn, for reports. ``result``: empty while it goes on."""
 
     person: bool
