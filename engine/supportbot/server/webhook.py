@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from dataclasses import replace
 
 from aiohttp import web
+from msgspec.structs import replace
 
 from supportbot.decision.conclude import start_session
 from supportbot.model.decision import Reply, Suggested
