@@ -14,13 +14,15 @@ from tests.runtime.fakes import conversations, message
 from supportbot.adapters.memory_store import MemoryStore
 from supportbot.compiler.compile import load_bot
 from supportbot.diagnostics import Diagnostic
+from supportbot.model.bot import Bot
 from supportbot.model.operations import Alerts
 from supportbot.runtime.alerts import Alert, Alerting
+from supportbot.runtime.aside import Aside, try_aside
 from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.metrics import Metrics
 from supportbot.runtime.reload import Reloader
 from supportbot.runtime.snapshots import unpack
-from supportbot.runtime.trial import Tried, try_aside, try_bot
+from supportbot.runtime.trial import Tried, try_bot
 
 GOOD = "Is it switched on?"
 
@@ -46,8 +48,8 @@ class Scene:
         self.reloader = Reloader(root, self.talks, self.metrics, self.alerting, trial or self.in_process)  # type: ignore[arg-type]
 
     @staticmethod
-    async def in_process(root: Path) -> Tried:
-        return await asyncio.to_thread(try_bot, root)
+    async def in_process(root: Path, passed: str) -> Tried:
+        return await asyncio.to_thread(try_bot, root, passed)
 
     def write(self, text: str) -> None:
         """Another wording of the first step."""
@@ -141,30 +143,160 @@ def test_the_trial_runs_in_another_process(tmp_path: Path) -> None:
 
 def test_a_trial_that_hangs_keeps_the_bot_out(it: Scene) -> None:
     async def run() -> None:
-        tried = await try_aside(it.root, seconds=0.0)
+        tried = await Aside(seconds=0.0).tried(it.root)
         assert [item.code for item in tried.errors] == ["trial-failed"]
 
     asyncio.run(run())
 
 
-def test_files_that_change_while_they_are_tried_are_not_taken_over(tmp_path: Path) -> None:
+def test_files_that_keep_changing_are_not_taken_over(it: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """What answers afterwards is what was tried, never something newer."""
     tries = 0
 
-    async def moving(root: Path) -> Tried:
+    def moving(bot: Bot) -> tuple[Diagnostic, ...]:
         nonlocal tries
         tries += 1
-        tried = try_bot(root)
         it.write(f"Text {tries}")
-        return Tried("another", tried.diagnostics)
+        return ()
 
-    it = Scene(tmp_path / "bot", moving)
+    monkeypatch.setattr("supportbot.runtime.trial.failing_examples", moving)
 
     async def run() -> None:
         before = it.talks.bot
+        it.write("Text 0")
         reloaded = await it.reloader.reload()
         assert [item.code for item in reloaded.diagnostics] == ["files-changing"]
         assert it.talks.bot is before
+        assert tries == 3
+
+    asyncio.run(run())
+
+
+def test_files_that_changed_once_while_they_were_tried_are_tried_again(
+    it: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["Text 2"]
+
+    def moving(bot: Bot) -> tuple[Diagnostic, ...]:
+        if texts:
+            it.write(texts.pop())
+        return ()
+
+    monkeypatch.setattr("supportbot.runtime.trial.failing_examples", moving)
+
+    async def run() -> None:
+        it.write("Text 1")
+        assert (await it.reloader.reload()).changed
+        assert (await it.talks.take(message("printer offline"))).reply.text == "Text 2"
+
+    asyncio.run(run())
+
+
+def test_those_who_ask_during_a_reload_share_the_next_one(tmp_path: Path) -> None:
+    began, go_on = asyncio.Event(), asyncio.Event()
+    trials = 0
+
+    async def slow(root: Path, passed: str) -> Tried:
+        nonlocal trials
+        trials += 1
+        tried = await asyncio.to_thread(try_bot, root, passed)
+        began.set()
+        await go_on.wait()
+        return tried
+
+    it = Scene(tmp_path / "bot", slow)
+
+    async def run() -> None:
+        it.write("Text 1")
+        first = asyncio.create_task(it.reloader.reload())
+        await began.wait()
+        it.write("Text 2")  # too late for the first
+        later = [asyncio.create_task(it.reloader.reload()) for _ in range(5)]
+        await asyncio.sleep(0)
+        go_on.set()
+        found = await asyncio.gather(first, *later)
+        assert trials == 2
+        assert len({reloaded.revision for reloaded in found[1:]}) == 1
+        assert found[0].revision != found[1].revision == it.talks.bot.revision
+        assert (await it.talks.take(message("printer offline"))).reply.text == "Text 2"
+
+    asyncio.run(run())
+
+
+def test_who_gives_up_waiting_stops_no_reload(it: Scene) -> None:
+    async def run() -> None:
+        it.write("Text 1")
+        first, second = (asyncio.create_task(it.reloader.reload()) for _ in range(2))
+        await asyncio.sleep(0)
+        first.cancel()
+        assert (await second).changed
+
+    asyncio.run(run())
+
+
+def test_a_bot_that_passed_is_not_tried_twice(it: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        assert not (await it.reloader.reload()).changed  # tried all the same: a start only compiles
+        monkeypatch.setattr("supportbot.runtime.trial.compile_bot", None)
+        assert (await it.reloader.reload()).ok
+
+    asyncio.run(run())
+
+
+def test_one_process_tries_one_bot_after_the_other_and_is_replaced_when_it_dies(it: Scene) -> None:
+    async def run() -> None:
+        aside = Aside()
+        first = await aside.tried(it.root)
+        process = aside._process
+        assert process is not None
+        with it.spoiled():
+            assert (await aside.tried(it.root)).errors
+        assert aside._process is process
+        process.kill()
+        await process.wait()
+        assert (await aside.tried(it.root)).revision == first.revision
+        await aside.close()
+
+    asyncio.run(run())
+
+
+def test_the_process_ends_when_nobody_reloads_any_more(it: Scene) -> None:
+    async def run() -> None:
+        aside = Aside(kept=0.0)
+        await aside.tried(it.root)
+        process = aside._process
+        assert process is not None
+        async with asyncio.timeout(20):
+            assert await process.wait() == 0
+        assert not (await aside.tried(it.root)).errors
+        await aside.close()
+
+    asyncio.run(run())
+
+
+def test_a_trial_that_is_given_up_leaves_no_answer_to_the_next(it: Scene) -> None:
+    async def run() -> None:
+        aside = Aside()
+        with it.spoiled():
+            given_up = asyncio.create_task(aside.tried(it.root))
+            await asyncio.sleep(0.05)
+            given_up.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await given_up
+        assert not (await aside.tried(it.root)).errors
+        await aside.close()
+
+    asyncio.run(run())
+
+
+def test_a_trial_by_another_version_of_the_engine_takes_nothing_over(
+    it: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def run() -> None:
+        monkeypatch.setattr("supportbot.runtime.aside.__version__", "0.0.1")
+        tried = await try_aside(it.root)
+        assert [item.code for item in tried.errors] == ["trial-failed"]
+        assert "restart" in tried.errors[0].hint
 
     asyncio.run(run())
 
@@ -259,7 +391,7 @@ def test_findings_travel_between_processes_as_they_are(it: Scene) -> None:
     async def run() -> None:
         it.spoil()
         apart, here = await try_aside(it.root), try_bot(it.root)
-        assert apart == here
+        assert (apart.revision, apart.diagnostics) == (here.revision, here.diagnostics)
         assert all(isinstance(item, Diagnostic) for item in apart.diagnostics)
 
     asyncio.run(run())

@@ -34,6 +34,7 @@ from supportbot.diagnostics import Diagnostic
 from supportbot.errors import UsageError
 from supportbot.model.bot import Bot
 from supportbot.runtime.alerts import Alerting
+from supportbot.runtime.aside import Aside
 from supportbot.runtime.breaker import GuardedModel
 from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.housekeeping import feel_pulse, keep_house
@@ -159,8 +160,12 @@ class Wiring:
     alerts: AlertWebhook
     beside: Beside
     worker: OutboxWorker
+    aside: Aside
 
     async def close(self) -> None:
+        if self.beside.reloader is not None:
+            await self.beside.reloader.close()
+        await self.aside.close()
         if self.beside.alerting is not None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_ALERTS):
@@ -195,12 +200,13 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
         model.configure(changed.settings.llm, changed.settings.operations.price)
         return with_off(changed, environment)
 
-    reloader = Reloader(start.root, talks, metrics, alerting, wired=wired)
+    aside = Aside()
+    reloader = Reloader(start.root, talks, metrics, alerting, aside.tried, wired)
     if start.errors:
         reloader.begin_with(start.errors)
     beside = Beside(metrics, alerting, reloader, guarded.breaker)
     push = salesiq_push(bot, environment, calls.actions)
-    return Wiring(talks, store, model, calls.actions, push, alerts, beside, calls.worker)
+    return Wiring(talks, store, model, calls.actions, push, alerts, beside, calls.worker, aside)
 
 
 async def _serve(

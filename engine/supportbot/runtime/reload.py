@@ -7,33 +7,32 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from supportbot.compiler.compile import compile_bot
-from supportbot.config.collecting import no_garbage_collection
-from supportbot.config.folder import BotFiles, read_bot
-from supportbot.diagnostics import Diagnostic, Place, error
+from supportbot.config.folder import read_bot
+from supportbot.diagnostics import Diagnostic
 from supportbot.errors import StoreError
 from supportbot.model.bot import Bot
 from supportbot.runtime.alerts import Alerting
+from supportbot.runtime.aside import try_aside
 from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.metrics import Metrics
+from supportbot.runtime.parcels import let_go, unwrap
 from supportbot.runtime.snapshots import pack
-from supportbot.runtime.trial import Tried, try_aside
+from supportbot.runtime.trial import Tried, failed
 
 log = logging.getLogger("supportbot.reload")
 
-POLL_SECONDS = 1.0
-_ATTEMPTS = 3  # when files change while they are read
+POLL_SECONDS = 0.5
 _SHOWN = 20  # findings
-_SWITCH_SECONDS = 0.0005
+_SETTLED = 1.0  # seconds; nearly every turn that began with the old bot has ended then
+_BREATH = 0.001  # seconds
 _WATCHED = ("*.yaml", "rules/**/*.yaml", "prompts/**/*")
 
-Trial = Callable[[Path], Awaitable[Tried]]
+Trial = Callable[[Path, str], Awaitable[Tried]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +65,21 @@ class Reloader:
         self._alerting = alerting
         self._trial = trial
         self._wired = wired
+        self._passed = ""  # the revision that was tried last and nothing was wrong with
         self._lock = asyncio.Lock()
+        self._next: asyncio.Task[Reloaded] | None = None
+        self._tasks: set[asyncio.Task[Reloaded] | asyncio.Task[None]] = set()
 
     async def reload(self) -> Reloaded:
-        """Never raises for any content of the files."""
-        async with self._lock:
-            files, tried = await self._tried()
-            current = self._conversations.bot.revision
-            if tried.errors:
-                return self._refused(tried.errors)
-            if files.revision == current:
-                return self._taken(Reloaded(True, False, current))
-            bot, findings = await asyncio.to_thread(_compile, files)
-            if bot is None:
-                return self._refused(findings)
-            self._conversations.bot = self._wired(bot)
-            await self.keep(files)
-            return self._taken(Reloaded(True, True, bot.revision))
+        """Take over what is in the folder now. Never raises for any content of the files.
+
+        Whoever asks while a reload is in work may have changed files that it has read already: all of them share the
+        one that follows.
+        """
+        if self._next is None:
+            self._next = asyncio.create_task(self._in_turn())
+            self._hold(self._next)
+        return await asyncio.shield(self._next)
 
     def begin_with(self, errors: tuple[Diagnostic, ...]) -> None:
         """An older bot answers from the start, because the folder's has these errors."""
@@ -92,21 +89,14 @@ class Reloader:
         """Keep the files of the bot that answers, if they have not changed since it was read."""
         files = await asyncio.to_thread(read_bot, self.root)
         if files.revision == self._conversations.bot.revision:
-            await self.keep(files)
-
-    async def keep(self, files: BotFiles) -> None:
-        """Remember files that work, so that the server can start with them should the folder be broken then."""
-        try:
-            packed = await asyncio.to_thread(pack, files)
-            await self._conversations.store.save_snapshot(files.revision, self._conversations.clock.now(), packed)
-        except StoreError as failure:
-            log.error("the last good bot could not be kept: %s", failure)
+            await self._keep(files.revision, await asyncio.to_thread(pack, files))
 
     async def watch(self, seconds: float = POLL_SECONDS) -> None:
         """Reload when files have changed and then stayed as they are for one look."""
         seen = await asyncio.to_thread(_state, self.root)
         files = await asyncio.to_thread(read_bot, self.root)
         changing = files.revision != self._conversations.bot.revision  # saved between start and this first look
+        del files
         while True:
             await asyncio.sleep(seconds)
             state = await asyncio.to_thread(_state, self.root)
@@ -116,15 +106,46 @@ class Reloader:
                 changing = False
                 await self.reload()
 
-    async def _tried(self) -> tuple[BotFiles, Tried]:
-        """The files and what a trial of just these files found."""
-        for _ in range(_ATTEMPTS):
-            files = await asyncio.to_thread(read_bot, self.root)
-            tried = await self._trial(self.root)
-            if tried.revision in (files.revision, ""):
-                return files, tried
-        hint = "reload when they are written"
-        return files, Tried("", (error("files-changing", Place("supportbot.yaml"), "the files keep changing", hint),))
+    async def close(self) -> None:
+        """Give up what is in work; nothing is taken over any more."""
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _in_turn(self) -> Reloaded:
+        async with self._lock:
+            self._next = None
+            return await self._reload()
+
+    async def _reload(self) -> Reloaded:
+        tried = await self._trial(self.root, self._passed)
+        if tried.errors:
+            return self._refused(tried.errors)
+        self._passed = tried.revision
+        old = self._conversations.bot
+        if tried.revision == old.revision:
+            return self._taken(Reloaded(True, False, old.revision))
+        try:
+            bot = await asyncio.to_thread(unwrap, tried.bot)
+        except Exception as failure:  # the engine on the disk is not the one that runs
+            self._passed = ""
+            return self._refused(failed(f"the bot cannot be taken over: {failure}", "restart the server").errors)
+        self._conversations.bot = self._wired(bot)
+        self._hold(asyncio.create_task(_free(old)))
+        await self._keep(tried.revision, tried.files)
+        return self._taken(Reloaded(True, True, tried.revision))
+
+    def _hold(self, task: asyncio.Task[Reloaded] | asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _keep(self, revision: str, packed: bytes) -> None:
+        """Remember files that work, so that the server can start with them should the folder be broken then."""
+        try:
+            await self._conversations.store.save_snapshot(revision, self._conversations.clock.now(), packed)
+        except StoreError as failure:
+            log.error("the last good bot could not be kept: %s", failure)
 
     def _refused(self, errors: tuple[Diagnostic, ...]) -> Reloaded:
         self.last = Reloaded(False, False, self._conversations.bot.revision, errors)
@@ -147,18 +168,17 @@ class Reloader:
         return reloaded
 
 
-def _compile(files: BotFiles) -> tuple[Bot | None, tuple[Diagnostic, ...]]:
-    """In a thread beside the turns, which must hardly notice: threads take turns quickly meanwhile, and the garbage
-    collector, whose look through a large bot would hold up all of them at once, waits."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    try:
-        with no_garbage_collection():
-            compiled = compile_bot(files)
-    finally:
-        sys.setswitchinterval(interval)
-    errors = tuple(item for item in compiled.diagnostics if item.severity == "error")
-    return compiled.bot, errors
+async def _free(old: Bot) -> None:
+    """Let go of a bot bit by bit. A turn that takes longer keeps it, and frees it in one go when it ends."""
+    await asyncio.sleep(_SETTLED)
+    steps = let_go(old)
+    del old
+    await asyncio.to_thread(_walk, steps)
+
+
+def _walk(steps: Iterator[None]) -> None:
+    for _ in steps:
+        time.sleep(_BREATH)
 
 
 def _state(root: Path) -> frozenset[tuple[str, int, int]]:
