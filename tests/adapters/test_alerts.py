@@ -174,7 +174,8 @@ def test_without_an_address_nothing_is_sent() -> None:
         alerting = Alerting(sender, Alerts, lambda: "r", metrics)
         alerting.failed("reload_failed")
         await alerting.flush()
-        assert dict(metrics.alerts) == {"reload_failed\x1fnot_sent": 1}
+        assert dict(metrics.alerts) == {"reload_failed\x1fno_address": 1}
+        assert alerting.arriving
 
     asyncio.run(run())
 

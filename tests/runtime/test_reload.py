@@ -16,7 +16,7 @@ from supportbot.compiler.compile import load_bot
 from supportbot.diagnostics import Diagnostic
 from supportbot.model.bot import Bot
 from supportbot.model.operations import Alerts
-from supportbot.runtime.alerts import Alert, Alerting
+from supportbot.runtime.alerts import Alert, Alerting, Delivery
 from supportbot.runtime.aside import Aside, try_aside
 from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.metrics import Metrics
@@ -33,9 +33,9 @@ class Kept:
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
 
-    async def send(self, alert: Alert, settings: Alerts) -> bool:
+    async def send(self, alert: Alert, settings: Alerts) -> Delivery:
         self.alerts.append(alert)
-        return True
+        return "sent"
 
 
 class Scene:

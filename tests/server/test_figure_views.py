@@ -18,7 +18,7 @@ from tests.server.world import listening
 
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.model.operations import Alerts, Operations, Rate
-from supportbot.runtime.alerts import Alert, Alerting
+from supportbot.runtime.alerts import Alert, Alerting, Delivery
 from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.metrics import Metrics
 from supportbot.runtime.ports import ModelAnswer
@@ -32,9 +32,9 @@ class Kept:
     def __init__(self) -> None:
         self.alerts: list[Alert] = []
 
-    async def send(self, alert: Alert, settings: Alerts) -> bool:
+    async def send(self, alert: Alert, settings: Alerts) -> Delivery:
         self.alerts.append(alert)
-        return True
+        return "sent"
 
 
 @dataclass

@@ -31,7 +31,9 @@ class Caller:
     def __init__(self, zoho: FakeZoho, path: Path, clock: OfficeClock) -> None:
         self.store = SQLiteStore(path)
         self.alerts: list[str] = []
-        self.actions = HttpActions(zoho.environment(), self.store.outbox, clock.now, self.alerts.append)
+        self.actions = HttpActions(
+            zoho.environment(), self.store.outbox, clock.now, lambda _, text: self.alerts.append(text)
+        )
         self.bot = starter(timeout=3.0)
 
     async def call(self) -> CallResult:
@@ -231,7 +233,7 @@ def test_a_refusal_of_our_own_holds_nobody_up(tmp_path: Path) -> None:
             store, clock = SQLiteStore(tmp_path / "sessions.db"), OfficeClock()
             environment = {name: value for name, value in zoho.environment().items() if name != ALLOWED}
             alerts: list[str] = []
-            actions = HttpActions(environment, store.outbox, clock.now, alerts.append)
+            actions = HttpActions(environment, store.outbox, clock.now, lambda _, text: alerts.append(text))
             bot = starter(timeout=3.0)
             open_one = replace(bot.connections["desk"], allow_private=True)
             try:

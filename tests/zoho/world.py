@@ -140,7 +140,7 @@ async def world(
     change(environment)
     store, clock = SQLiteStore(folder / "sessions.db"), OfficeClock()
     alerts: list[str] = []
-    actions = HttpActions(environment, store.outbox, clock.now, alerts.append)
+    actions = HttpActions(environment, store.outbox, clock.now, lambda _, text: alerts.append(text))
     worker = OutboxWorker(lambda: talks.bot, store.outbox, actions, clock, alerts.append, patience)
     talks = Conversations(bot, store, FakeModel(), actions, clock, CallDesk(worker, store.outbox, wait))
     worker.tell = talks.tell

@@ -16,7 +16,7 @@ from supportbot.decision.render import render
 from supportbot.model.bot import BodyMap
 from supportbot.model.operations import Alerts
 from supportbot.model.steps import Template
-from supportbot.runtime.alerts import Alert
+from supportbot.runtime.alerts import Alert, Delivery
 
 log = logging.getLogger("supportbot.alerts")
 
@@ -32,21 +32,21 @@ class AlertWebhook:
         self._deadline = deadline
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, alert: Alert, settings: Alerts) -> bool:
-        """Without an address nothing is sent, and that counts as not arrived. The address is never logged."""
+    async def send(self, alert: Alert, settings: Alerts) -> Delivery:
+        """Three attempts. The address is never logged."""
         url = (expand(settings.webhook, self._environment) or "").strip()
         if not url:
-            return False
+            return "no_address"
         if why := refusal(url):
             log.error("alerts cannot be sent: alerts.webhook is refused, because %s", why)
-            return False
+            return "not_sent"
         body = _body(alert, settings)
         for pause in PAUSES:
             await asyncio.sleep(pause)
             if await self._post(url, body):
-                return True
+                return "sent"
         log.error("the alert %s did not arrive after %d attempts", alert.kind, len(PAUSES))
-        return False
+        return "not_sent"
 
     async def _post(self, url: str, body: object) -> bool:
         if self._session is None:

@@ -39,11 +39,13 @@ class HttpActions:
         environment: Mapping[str, str],
         tokens: TokenStore | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        alert: Callable[[str], None] = lambda _text: None,
+        alert: Callable[[str, str], None] = lambda _connection, _text: None,
+        mended: Callable[[str], None] = lambda _connection: None,
     ) -> None:
+        """``alert``: a connection cannot sign in, and why; ``mended``: it can."""
         self._environment = environment
         self._client = HttpClient()
-        self._tokens = TokenSource(self._client, environment, tokens or MemoryTokens(), now, alert)
+        self._tokens = TokenSource(self._client, environment, tokens or MemoryTokens(), now, alert, mended)
         self._rooms: dict[str, asyncio.Semaphore] = {}
 
     def missing(self, bot: Bot, action: Action) -> tuple[str, ...]:

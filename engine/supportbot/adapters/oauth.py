@@ -93,7 +93,10 @@ class Held(Exception):
 
 
 class TokenSource:
-    """Gives access tokens. ``now`` gives seconds since 1970, ``alert`` tells a person."""
+    """Gives access tokens. ``now`` gives seconds since 1970.
+
+    ``alert`` tells a person which connection has none and why; ``mended`` that it has one (again).
+    """
 
     def __init__(
         self,
@@ -101,13 +104,15 @@ class TokenSource:
         environment: Mapping[str, str],
         tokens: TokenStore,
         now: Callable[[], datetime],
-        alert: Callable[[str], None],
+        alert: Callable[[str, str], None],
+        mended: Callable[[str], None] = lambda _connection: None,
     ) -> None:
         self._client = client
         self._environment = environment
         self._tokens = tokens
         self._now = now
         self._alert = alert
+        self._mended = mended
         self._owner = secrets.token_hex(8)
         self._locks: dict[str, asyncio.Lock] = {}
 
@@ -124,6 +129,7 @@ class TokenSource:
                 known = await self._tokens.token(key)
                 moment = self._now().timestamp()
                 if usable(known, moment, stale):
+                    self._mended(connection.id)  # another process may have bought it
                     return known.access
                 if known.held_until > moment:
                     if known.access and known.access != stale and moment < known.expires_at - 30:
@@ -160,6 +166,7 @@ class TokenSource:
             self._report(connection, fresh)
             raise Held(fresh.held, fresh.held_until - moment, fresh.held.startswith("permanent"))
         log.info("connection %s has a new access token", connection.id)
+        self._mended(connection.id)
         return fresh.access
 
     async def _buy(self, connection: Connection, auth: OAuth, known: Token) -> Token:
@@ -190,7 +197,7 @@ class TokenSource:
         text = f"connection {connection.id}: no access token, {token.held}"
         log.error("%s", text)
         if not token.held.startswith("token service") and "cannot be reached" not in token.held:
-            self._alert(text)
+            self._alert(connection.id, text)
 
     def _key(self, auth: OAuth) -> str:
         texts = [expand(text, self._environment) or "" for text in auth.texts]

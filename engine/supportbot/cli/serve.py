@@ -23,7 +23,7 @@ from supportbot.cli.channels import salesiq_push
 from supportbot.cli.last_good import last_good_bot
 from supportbot.cli.loading import errors_of
 from supportbot.cli.options import BrokenFolder, bot_argument, color_option
-from supportbot.cli.queueing import given_up, no_sign_in, wire_actions, with_off
+from supportbot.cli.queueing import given_up, no_sign_in, signs_in, until_mended, wire_actions, with_off
 from supportbot.cli.surroundings import DEFAULT_PORT, actions_off, address_of, store_file
 from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
@@ -43,7 +43,7 @@ from supportbot.runtime.outbox import OutboxWorker
 from supportbot.runtime.reload import Reloaded, Reloader
 from supportbot.server import logs
 from supportbot.server.app import create_app
-from supportbot.server.observing import Beside
+from supportbot.server.observing import Beside, watch_store
 from supportbot.server.once import get
 from supportbot.server.options import Secret, ServerOptions
 from supportbot.server.run import check_free, serve
@@ -188,7 +188,8 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
         store,
         environment,
         lambda text: given_up(alerting, text),
-        lambda text: no_sign_in(alerting, text),
+        lambda connection, text: no_sign_in(alerting, connection, text),
+        lambda connection: signs_in(alerting, connection),
     )
     guarded = GuardedModel(model, bot.settings.operations.model_calls)
     talks = Conversations(bot, store, guarded, calls.actions, SteadyClock(), calls.desk)
@@ -248,8 +249,10 @@ def _background(wiring: Wiring, start: Start, reload: bool) -> Iterator[Coroutin
     yield wiring.worker.run()
     yield keep_house(wiring.conversations)
     yield feel_pulse(beside.metrics)
+    yield watch_store(beside, wiring.store.check)
     if beside.alerting is not None:
         yield beside.alerting.run()
+        yield until_mended(beside.alerting, wiring.store.outbox)
     if reloader is not None:
         if not start.errors:
             yield reloader.keep_current()

@@ -2,7 +2,7 @@
 
 ``failed`` and ``worked`` only note; a task of its own sends. A kind of failure raises one alert when it happened
 ``threshold`` times within ``window`` seconds, and no other before ``cooldown`` has passed. A kind that was alerted
-and then works as often in a row is reported as recovered.
+and then works as often in a row is reported as recovered. What does not arrive is tried again for an hour.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Literal, Protocol
 
@@ -48,13 +48,15 @@ _AT_ONCE: frozenset[Kind] = frozenset(
 )  # one failure is enough, one success mends
 _QUEUE = 50
 _DETAIL_CHARS = 500
+_AGAIN = (15.0, 30.0, *[60.0] * 60)  # seconds before each further try of an alert that did not arrive
 
 State = Literal["failing", "recovered"]
+Delivery = Literal["sent", "not_sent", "no_address"]
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """``count``: failures within ``minutes``. ``detail`` is masked."""
+    """``count``: failures within ``minutes``. ``detail`` is masked. ``late``: it could not be told when it happened."""
 
     kind: Kind
     state: State
@@ -63,18 +65,21 @@ class Alert:
     detail: str
     revision: str
     time: str
+    late: bool = False
 
     @property
     def text(self) -> str:
+        when = f" at {self.time}" if self.late else ""
         if self.state == "recovered":
-            return f"supportbot: {_TITLES[self.kind]} - recovered."
-        times = f"{self.count} times in {self.minutes:g} minutes" if self.count > 1 else "just now"
-        return f"supportbot: {_TITLES[self.kind]} ({times}). {self.detail}".rstrip()
+            about = f" ({self.detail})" if self.detail else ""
+            return f"supportbot: {_TITLES[self.kind]}{about} - recovered{when}."
+        times = f"{self.count} times in {self.minutes:g} minutes" if self.count > 1 else "once" if when else "just now"
+        return f"supportbot: {_TITLES[self.kind]} ({times}{when}). {self.detail}".rstrip()
 
 
 class SendAlert(Protocol):
-    async def send(self, alert: Alert, settings: Settings) -> bool:
-        """Whether it arrived. Never raises, keeps a deadline."""
+    async def send(self, alert: Alert, settings: Settings) -> Delivery:
+        """What became of it. Never raises, keeps a deadline."""
         ...
 
 
@@ -102,17 +107,20 @@ class Alerting:
         self._revision = revision
         self._metrics = metrics
         self._seconds = seconds
-        self._standing: dict[Kind, _Standing] = {}
+        self._standing: dict[tuple[Kind, str], _Standing] = {}
         self._queue: asyncio.Queue[Alert] = asyncio.Queue(_QUEUE)
+        self._unsent: Alert | None = None  # taken from the queue, not told yet
+        self.arriving = True  # False after an alert that did not arrive, until the next one does
 
     @property
     def failing(self) -> tuple[Kind, ...]:
         """Kinds that were alerted and have not recovered."""
-        return tuple(kind for kind, standing in self._standing.items() if standing.alerted)
+        return tuple(dict.fromkeys(kind for (kind, _), standing in self._standing.items() if standing.alerted))
 
-    def failed(self, kind: Kind, detail: str = "") -> None:
+    def failed(self, kind: Kind, detail: str = "", about: str = "") -> None:
+        """``about``: which one of several failed, e.g. a connection; each is alerted and recovers on its own."""
         settings, now = self._settings(), self._seconds()
-        standing = self._standing.setdefault(kind, _Standing())
+        standing = self._standing.setdefault((kind, about), _Standing())
         standing.good = 0
         standing.failures.append(now)
         while standing.failures and standing.failures[0] < now - settings.window:
@@ -125,8 +133,8 @@ class Alerting:
         standing.alerted_at, standing.alerted = now, True
         self._put(kind, "failing", len(standing.failures), detail)
 
-    def worked(self, kind: Kind) -> None:
-        standing = self._standing.get(kind)
+    def worked(self, kind: Kind, about: str = "") -> None:
+        standing = self._standing.get((kind, about))
         if standing is None or not standing.failures:
             return
         standing.good += 1
@@ -135,22 +143,41 @@ class Alerting:
         standing.failures.clear()
         if standing.alerted:
             standing.alerted = False
-            self._put(kind, "recovered", 0, "")
+            self._put(kind, "recovered", 0, about)
 
     async def run(self) -> None:
         """Send what was noted, one after the other, until cancelled."""
         while True:
-            await self._send(await self._queue.get())
+            self._unsent = await self._queue.get()
+            await self._deliver()
 
     async def flush(self) -> None:
-        """Send what is still waiting; for the end of the process."""
+        """Send what is still waiting, once; for the end of the process."""
+        if self._unsent is not None:
+            await self._send(self._unsent)
         with suppress(asyncio.QueueEmpty):
             while True:
                 await self._send(self._queue.get_nowait())
 
-    async def _send(self, alert: Alert) -> None:
-        sent = await self._sender.send(alert, self._settings())
-        self._metrics.count(self._metrics.alerts, alert.kind, "sent" if sent else "not_sent")
+    async def _deliver(self) -> None:
+        """Those behind it wait: a recovery must not overtake its failure."""
+        if self._unsent is None or await self._send(self._unsent) != "not_sent":
+            self._unsent = None
+            return
+        self._unsent = replace(self._unsent, late=True)
+        for pause in _AGAIN:
+            await asyncio.sleep(pause)
+            if await self._send(self._unsent, counted=True) != "not_sent":
+                break
+        self._unsent = None
+
+    async def _send(self, alert: Alert, counted: bool = False) -> Delivery:
+        """``counted``: as one that did not arrive; it is counted again only when it does."""
+        delivery = await self._sender.send(alert, self._settings())
+        self.arriving = delivery != "not_sent"
+        if delivery != "not_sent" or not counted:
+            self._metrics.count(self._metrics.alerts, alert.kind, delivery)
+        return delivery
 
     @staticmethod
     def _needed(kind: Kind, settings: Settings) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from datetime import datetime, timedelta
 
@@ -9,9 +10,11 @@ import msgspec
 from aiohttp import web
 
 from supportbot import __version__
+from supportbot.errors import StoreError
 from supportbot.runtime.metrics import CONTENT_TYPE, Now, exposition, summary
 from supportbot.runtime.statistics import report_of
 from supportbot.runtime.summaries import automation_json, stats_json
+from supportbot.runtime.tallies import Tallies
 from supportbot.server import logs
 from supportbot.server.admin import admin
 from supportbot.server.problems import Problem, json_response
@@ -50,11 +53,20 @@ async def metrics(request: web.Request) -> web.Response:
         sessions=await active_sessions(service),
         turns=service.in_work,
         breaker_open=breaker is not None and breaker.is_open,
-        tallies=await service.conversations.store.tallies(),
+        tallies=await _tallies(service),
     )
     if "application/json" in request.headers.get("Accept", ""):
         return json_response(summary(service.metrics, now))
     return web.Response(body=exposition(service.metrics, now), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _tallies(service: Service) -> Tallies:
+    """None when the store does not answer: what this process counted is needed most then."""
+    try:
+        async with asyncio.timeout(service.options.limits.health_seconds):
+            return await service.conversations.store.tallies()
+    except (StoreError, TimeoutError):
+        return {}
 
 
 @admin

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from supportbot.errors import StoreError
@@ -16,6 +17,8 @@ from supportbot.runtime.reload import Reloader
 from supportbot.runtime.tallies import LABELS_END
 
 FAILURES_IN_A_ROW = 3
+LOOK_SECONDS = 0.5  # between two looks at the store
+STALL_SECONDS = 1.0  # without an answer of the store: one failure, and one more for each further such time
 
 
 @dataclass(slots=True)
@@ -69,17 +72,28 @@ class Beside:
     def failure(self, failure: BaseException) -> None:
         """What the store refused counts against the store."""
         if isinstance(failure, StoreError):
-            self.pulse.store += 1
-            self.metrics.store_failures += 1
-            self.failed("store_degraded", str(failure))
+            self.store_failed(str(failure))
+
+    def store_failed(self, why: str) -> None:
+        self.pulse.store += 1
+        self.metrics.store_failures += 1
+        self.failed("store_degraded", why)
+
+    def store_works(self) -> None:
+        self.pulse.store = 0
+        self.worked("store_degraded")
+
+    @property
+    def doubts_store(self) -> bool:
+        """Whether it failed last, or people were told that it fails."""
+        return self.pulse.store > 0 or (self.alerting is not None and "store_degraded" in self.alerting.failing)
 
     def answered(self, channel: str, answer: Answer) -> None:
         if answer.result is None:
             self.metrics.count(self.metrics.repeated, channel)
 
     def turn(self, bot: Bot, result: TurnResult) -> None:
-        self.pulse.store = 0
-        self.worked("store_degraded")
+        self.store_works()
         for stage, seconds in result.stages:
             self.metrics.stages.add(stage, seconds)
         if result.outcomes:
@@ -102,3 +116,24 @@ class Beside:
             self.worked(kind)
         else:
             self.failed(kind, f"{service}: {outcome.error}")
+
+
+async def watch_store(beside: Beside, check: Callable[[bool], Awaitable[None]]) -> None:
+    """Notice a store that does not answer, and one that works again, also while nobody writes to the bot. For ever.
+
+    ``check`` asks the store, and with True writes to it: that is done only while there are doubts.
+    """
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        asked = asyncio.ensure_future(check(beside.doubts_store))
+        try:
+            while not (await asyncio.wait((asked,), timeout=STALL_SECONDS))[0]:
+                beside.store_failed(f"no answer within {STALL_SECONDS:g} s: is it locked?")
+            asked.result()
+        except StoreError as failure:
+            beside.failure(failure)
+        else:
+            if beside.doubts_store:
+                beside.store_works()
+        finally:
+            asked.cancel()

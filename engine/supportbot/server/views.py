@@ -138,6 +138,8 @@ def _judge(service: Service, active: int | None) -> _Health:
     reloader = service.beside.reloader
     if reloader is not None and reloader.last is not None and not reloader.last.ok:
         reasons.append("the changed bot is wrong, the last good one answers")
+    if service.beside.alerting is not None and not service.beside.alerting.arriving:
+        reasons.append("alerts do not arrive at their webhook")
     status = "unhealthy" if store == "failing" else "degraded" if reasons else "healthy"
     return _Health(status, reasons, store, model, connections)
 
