@@ -9,10 +9,12 @@ from aiohttp import web
 from msgspec.structs import replace
 
 from supportbot.decision.conclude import start_session
+from supportbot.errors import StoreError
 from supportbot.model.decision import Reply, Suggested
 from supportbot.model.session import Message, Session
 from supportbot.runtime.conversation import TurnResult
 from supportbot.runtime.delivery import Delivery
+from supportbot.runtime.unstored import unstored_handover
 from supportbot.server import logs, salesiq
 from supportbot.server.bodies import read_body
 from supportbot.server.middlewares import STARTED
@@ -138,19 +140,23 @@ class _Turn:
             return body
         except TimeoutError as failure:
             if task.done():  # the turn's own failure
-                self._failed(failure)
-                return plain(self.voice("trouble"), self.view)
+                return self._failed(failure)
         except asyncio.CancelledError:
             self.delivery.postpone()  # SalesIQ hung up: what it did not hear is owed
             raise
         except Exception as failure:
             logs.log_failure("turn failed", failure, channel="salesiq")
-            self._failed(failure)
-            return plain(self.voice("trouble"), self.view)
+            return self._failed(failure)
         return await self._instead(task)
 
-    def _failed(self, failure: BaseException) -> None:
+    def _failed(self, failure: BaseException) -> Body:
+        """An apology; but whoever asks for a person gets one, although nothing can be read or stored."""
         self.service.beside.failed("webhook_exception", type(failure).__name__)
+        asked = self.event.kind == "message" and isinstance(failure, StoreError)
+        reply = unstored_handover(self.view.bot, self.message) if asked else None
+        if reply is None:
+            return plain(self.voice("trouble"), self.view)
+        return render(reply, _unstored(self.service, self.message), self.view)
 
     async def _instead(self, task: asyncio.Task[bytes]) -> Body | bytes:
         part = self.voice("late" if self.delivery.push is None else "pending")
