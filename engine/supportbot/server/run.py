@@ -40,11 +40,13 @@ async def serve(app: web.Application, options: ServerOptions, announce: Announce
             _say_where(app, runner, announce)
             await stop.asked.wait()
             app[SERVICE].draining = True
+            logs.REVISION.set(app[SERVICE].bot.revision)  # a reload may have changed it
             logs.log(logging.INFO, "stopping")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.hurry.wait(), options.limits.drain)
         finally:
             await runner.cleanup()
+    logs.REVISION.set(app[SERVICE].bot.revision)
     logs.log(logging.INFO, "stopped")
     logs.flush()
 
