@@ -46,8 +46,40 @@ def test_idle_conversations_are_closed_and_others_are_not(bot: Bot, tmp_path: Pa
         assert old.history[-1].answered == "Are you still there?", "its time-outs came first"
         assert (await sweep(talks)).closed == 0
         results = [record.result for name in ("old", "form") for record in await store.records(name)]
-        assert sorted(results) == ["", "", "abandoned", "closed"]
+        assert sorted(results) == ["", "", "abandoned", "abandoned"]
         await store.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("left", ["swept", "come back to", "reset"])
+@pytest.mark.parametrize(
+    ("said", "minutes", "result"),
+    [("printer offline", 31, "abandoned"), ("my details", 31, "abandoned"), ("goodbye", 0, "closed"),
+     ("please open a ticket", 31, "resolved"), ("please open a ticket", 5, "resolved")],
+)  # fmt: skip
+def test_how_a_conversation_ended_does_not_depend_on_who_notices(
+    bot: Bot, left: str, said: str, minutes: int, result: str
+) -> None:
+    """The state of a solved problem counts, also when its time-outs close the conversation later."""
+    solved = frozenset({"greeting"} if "ticket" in said else ())
+    operations = replace(bot.settings.operations, resolved=solved)
+    changed = replace(bot, settings=replace(bot.settings, operations=operations))
+
+    async def run() -> None:
+        store, clock = MemoryStore(), FakeClock()
+        talks = conversations(changed, store, clock=clock)
+        await talks.take(message(said))
+        clock.wait(minutes=minutes)
+        if left == "reset":
+            await talks.reset("s1")
+        elif left == "swept":
+            clock.wait(minutes=31)
+            await sweep(talks)
+        else:
+            clock.wait(minutes=31)
+            await talks.take(message("printer offline"))
+        assert [record.result for record in await store.records("s1") if record.result] == [result]
 
     asyncio.run(run())
 

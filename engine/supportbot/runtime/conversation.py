@@ -27,7 +27,15 @@ from supportbot.runtime.opening import Opened, reopen
 from supportbot.runtime.pending import NOTHING_QUEUED, CallDesk, end_of, with_ends
 from supportbot.runtime.ports import Actions, Clock, Conflict, Model, Record, Store, StoredReply
 from supportbot.runtime.queued import CallChanges, QueuedCall
-from supportbot.runtime.records import build_record, idle_result, silence_record, standing_of, without_secrets
+from supportbot.runtime.records import (
+    build_record,
+    closed_record,
+    idle_result,
+    left_record,
+    silence_record,
+    standing_of,
+    without_secrets,
+)
 
 GUESSED = "~"  # begins an id that was made from what a message says, because its channel gave none
 WINDOW = timedelta(hours=76)  # in which a message id is known again: longer than any sender's retries
@@ -146,8 +154,10 @@ class Conversations:
             done = aside(bot, opened.session, steps, now)
             reply = paid(_with_unheard(opened, done.reply), stored.undelivered if stored is not None else ())
             session = replace(done.session, version=opened.version + 1, undelivered=(), person=False)
-            record = silence_record(bot, opened.session, session, now, reply.text, "")
-            await self.store.commit(owing(session, reply, delivery), record)
+            result = standing_of(bot, replace(opened.session, person=False), done, opened.session.asked).result
+            record = silence_record(bot, opened.session, session, now, reply.text, result)
+            left = left_record(bot, stored, opened.abandoned, now)
+            await self.store.commit(owing(session, reply, delivery), record, None, left)
             return TurnResult(session, reply, None, (), record, (), bot.revision)
 
         async with self._locks.hold(message.session_id):
@@ -170,11 +180,9 @@ class Conversations:
             if passed is None and not close:
                 return None
             conclusion = passed or Conclusion(session, Reply(()))
-            standing = standing_of(bot, session, conclusion, session.asked)
-            after, result = replace(conclusion.session, person=standing.person), standing.result
-            if close and not after.closed:
-                after, result = replace(after, closed=True), idle_result(bot, after)
-            after = replace(after, version=session.version + 1)
+            after = replace(conclusion.session, person=standing_of(bot, session, conclusion, session.asked).person)
+            after = replace(after, closed=close or after.closed, version=session.version + 1)
+            result = idle_result(bot, session, after) if after.closed else ""
             record = silence_record(bot, session, after, now, conclusion.reply.text, result)
             await self.store.commit(after, record)
             return TurnResult(after, conclusion.reply, None, (), record, (), bot.revision)
@@ -187,8 +195,9 @@ class Conversations:
             session = await self.store.load(session_id)
             if session is None:
                 return False
-            fresh = reset(bot, session, self.clock.now())
-            await self.store.commit(replace(fresh, version=session.version + 1), None)
+            now = self.clock.now()
+            fresh = replace(reset(bot, session, now), version=session.version + 1)
+            await self.store.commit(fresh, None, None, left_record(bot, session, session, now))
             return True
 
         async with self._locks.hold(session_id):
@@ -264,7 +273,7 @@ class Conversations:
         result = TurnResult(session, reply, decision, outcomes, record, stages, bot.revision)
         body = None if asked.render is None else _stored(asked.message, asked.render(result), now)
         try:
-            ended = _ending(bot, opened, now)
+            ended = left_record(bot, stored, opened.abandoned, now)
             kept = owing(session, reply, asked.delivery)
             if queued.calls:
                 await self.store.commit(kept, record, body, ended, CallChanges(queued.calls))
@@ -311,7 +320,8 @@ class Conversations:
         body = None if asked.render is None else StoredReply(asked.message.id, asked.render(result), now, now + WINDOW)
         told = CallChanges(told=tuple(call.id for call in calls))
         try:
-            await self.store.commit(owing(session, reply, asked.delivery), None, body, None, told)
+            closed = closed_record(bot, first.session, session, standing.result, now)
+            await self.store.commit(owing(session, reply, asked.delivery), closed, body, None, told)
         except StoreError:
             if asked.render is not None:
                 asked.render(first)
@@ -328,12 +338,13 @@ class Conversations:
                 if session is None or call.action not in bot.actions:
                     await self.outbox.mark_told(call)
                     return
-                effect, outcome = end_of(call)
-                done = settle(bot, session, effect, outcome, self.clock.now())
+                now = self.clock.now()
+                done = settle(bot, session, *end_of(call), now)
+                standing = standing_of(bot, session, done, session.asked)
+                after = replace(owing_more(done.session, done.reply), person=standing.person)
+                closed = closed_record(bot, session, after, standing.result, now)
                 try:
-                    await self.store.commit(
-                        owing_more(done.session, done.reply), None, None, None, CallChanges(told=(call.id,))
-                    )
+                    await self.store.commit(after, closed, None, None, CallChanges(told=(call.id,)))
                     return
                 except Conflict:
                     if last:
@@ -352,7 +363,8 @@ class Conversations:
         session = replace(opened.session, undelivered=(), offered=shown, updated_at=now, version=opened.version + 1)
         result = TurnResult(session, reply, None, (), None, (), bot.revision)
         body = None if asked.render is None else _stored(asked.message, asked.render(result), now)
-        await self.store.commit(owing(session, reply, asked.delivery), None, body)
+        left = left_record(bot, stored, opened.abandoned, now)
+        await self.store.commit(owing(session, reply, asked.delivery), None, body, left)
         return result
 
 
@@ -372,14 +384,6 @@ def _stored(message: Message, body: bytes, now: datetime) -> StoredReply:
 
 def _with_unheard(opened: Opened, reply: Reply) -> Reply:
     return replace(reply, texts=(*opened.unheard, *reply.texts)) if opened.unheard else reply
-
-
-def _ending(bot: Bot, opened: Opened, now: datetime) -> Record | None:
-    """The record of a conversation that a silence ended before this turn began the next one."""
-    ended = opened.abandoned
-    if ended is None:
-        return None
-    return silence_record(bot, ended, ended, now, "", idle_result(bot, ended))
 
 
 def _fitted(bot: Bot, message: Message) -> Message:

@@ -36,22 +36,24 @@ class Standing(Struct, frozen=True):
 
 def standing_of(bot: Bot, before: Session, conclusion: Conclusion, asked: int) -> Standing:
     """A conversation in which nobody asked anything has no result."""
-    operations, after = bot.settings.operations, conclusion.session
-    person = before.person or conclusion.reply.handoff is not None or after.state in operations.person
+    after = conclusion.session
+    person = before.person or conclusion.reply.handoff is not None or after.state in bot.settings.operations.person
     if not after.closed or not asked:
         return Standing(person, "")
-    if person:
-        return Standing(person, "person")
-    return Standing(person, "resolved" if after.state in operations.resolved else "closed")
+    return Standing(person, "person" if person else _result(bot, before, after, "closed"))
 
 
-def idle_result(bot: Bot, session: Session) -> str:
-    """The result of a conversation that nobody went on with."""
-    if not session.asked:
+def idle_result(bot: Bot, before: Session, after: Session) -> str:
+    """The result of a conversation that nobody went on with. ``after``: what the silence made of it."""
+    if not before.asked:
         return ""
-    if session.person or session.state in bot.settings.operations.person:
-        return "person"
-    return "resolved" if session.state in bot.settings.operations.resolved else "abandoned"
+    person = before.person or {before.state, after.state} & bot.settings.operations.person
+    return "person" if person else _result(bot, before, after, "abandoned")
+
+
+def _result(bot: Bot, before: Session, after: Session, otherwise: str) -> str:
+    """A solved problem stays solved when the conversation is closed afterwards, by a word or by silence."""
+    return "resolved" if {before.state, after.state} & bot.settings.operations.resolved else otherwise
 
 
 def build_record(
@@ -131,6 +133,21 @@ def silence_record(bot: Bot, before: Session, after: Session, now: datetime, rep
         conversation=conversation_of(before),
         result=result,
     )
+
+
+def left_record(bot: Bot, stored: Session | None, ended: Session | None, now: datetime) -> Record | None:
+    """The record of a conversation that was left before the next one of its session begins.
+
+    ``ended``: what the silence since then made of the stored one.
+    """
+    if stored is None or ended is None or stored.closed:
+        return None
+    return silence_record(bot, stored, ended, now, "", idle_result(bot, stored, ended))
+
+
+def closed_record(bot: Bot, before: Session, after: Session, result: str, now: datetime) -> Record | None:
+    """The record of a conversation that the end of an action closed, when its turn was recorded already."""
+    return silence_record(bot, before, after, now, "", result) if after.closed and not before.closed else None
 
 
 def day_of(bot: Bot, now: datetime) -> str:

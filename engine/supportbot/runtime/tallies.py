@@ -17,7 +17,7 @@ UNASKED = ("greeting", "timeout")  # kinds of records without a visitor's messag
 
 MESSAGES = "messages"  # channel, outcome
 HITS = "hits"  # rule, category
-STATES = "states"  # state entered
+STATES = "states"  # state entered, by a message or by silence
 CLOSED = "closed"  # result, category
 OPENED = "opened"  # channel
 TOKENS_IN, TOKENS_OUT, COST = "tokens_in", "tokens_out", "cost"  # model
@@ -48,6 +48,8 @@ def tallies_of(record: Record) -> Tallies:
     added: dict[tuple[str, str], float] = {}
     if record.result:
         added[CLOSED, labels(record.result, record.category)] = 1
+    if record.state != record.next_state or record.opening:
+        added[STATES, record.next_state] = 1
     if not is_message(record):
         return added
     outcome = outcome_of(record)
@@ -55,8 +57,6 @@ def tallies_of(record: Record) -> Tallies:
     added[HITS, labels(record.handler, record.category)] = 1
     added[TURN_BUCKET, labels(outcome, bucket_of(record.elapsed))] = 1
     added[TURN_SECONDS, outcome] = record.elapsed
-    if record.state != record.next_state or record.opening:
-        added[STATES, record.next_state] = 1
     if record.opening:
         added[OPENED, record.channel] = 1
     if record.saved:
