@@ -135,7 +135,7 @@ def test_a_browser_without_the_token_gets_the_form() -> None:
 )
 def test_the_token_is_asked_for(headers: dict[str, str], status: int) -> None:
     async def test(world: World) -> None:
-        for path in ("/dashboard", "/stats", "/metrics/report"):
+        for path in ("/dashboard", "/dashboard/figures", "/stats", "/metrics/report"):
             answer, _ = await get(world, path, headers)
             assert answer.status == status, path
             if status == 401:
@@ -183,7 +183,7 @@ def found(data: Any, path: str) -> Any:
 
 def test_every_figure_exists() -> None:
     async def test(world: World) -> None:
-        read = {name: await (await world.client.get(f"{world.url}/{path}")).json() for name, path in SOURCES.items()}
+        read = await figures(world)
         for path in FIGURES:
             found(read, path)
             if not path.endswith(("handlers", "guides", "channels", "states", "outcomes", "results")):
@@ -194,11 +194,20 @@ def test_every_figure_exists() -> None:
         assert read["report"]["automation_rate"] == 0.0
         assert read["stats"]["latency_seconds"]["p95"] == 0.5
         assert read["report"]["by_day"][0]["id"] == "2026-11-23"
+        for name, path in SOURCES.items():
+            async with world.client.get(f"{world.url}/{path}") as answer:
+                assert read[name] == await answer.json()
 
     visit(test, MISS, STEP, END)
 
 
 SOURCES = {"stats": "stats?since=30d", "report": "metrics/report?since=30d"}
+
+
+async def figures(world: World) -> Any:
+    async with world.client.get(f"{world.url}/dashboard/figures?since=30d") as answer:
+        assert answer.status == 200
+        return await answer.json()
 
 
 def test_the_script_reads_figures_by_these_paths_only() -> None:
@@ -208,13 +217,12 @@ def test_the_script_reads_figures_by_these_paths_only() -> None:
     literal = {item for item in readers if item.startswith('"')}
     assert {item.strip('"') for item in literal} <= set(FIGURES)
     assert set(readers) - literal <= {"path", "list"}, "another way to read a figure is not checked"
-    for name, path in SOURCES.items():
-        assert f"ask(`{path.partition('?')[0]}${{query}}`)" in SCRIPT, name
+    assert re.findall(r"ask\(`(.*?)`\)", SCRIPT) == ["dashboard/figures${query}"]
 
 
 def test_a_store_without_conversations_has_figures_too() -> None:
     async def test(world: World) -> None:
-        read = {name: await (await world.client.get(f"{world.url}/{path}")).json() for name, path in SOURCES.items()}
+        read = await figures(world)
         for path in FIGURES:
             found(read, path.partition("[]")[0])
         assert read["report"]["messages"] == read["report"]["ended"] == 0, "by these the script knows that it is empty"
@@ -228,7 +236,7 @@ def test_periods_of_the_page_are_understood() -> None:
 
     async def test(world: World) -> None:
         for period in periods:
-            for path in ("stats", "metrics/report"):
+            for path in ("stats", "metrics/report", "dashboard/figures"):
                 answer, _ = await get(world, f"/{path}" + (f"?since={period}" if period else ""))
                 assert answer.status == 200
 

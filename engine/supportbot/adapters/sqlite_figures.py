@@ -16,7 +16,7 @@ _BUCKETS = ", ".join(
 _ASKED = "kind NOT IN ('greeting', 'timeout')"
 _TURNS = f"""
 SELECT day, channel, category, handler, kind, kind <> 'llm' OR (error = '' AND model <> '') AS answered, next_state,
-    count(*), sum(opening), sum(tokens_in + tokens_out), sum(cost), sum(saved), sum(elapsed),
+    count(*), sum(opening), sum(model <> ''), sum(tokens_in + tokens_out), sum(cost), sum(saved), sum(elapsed),
     {_BUCKETS}, sum(elapsed > {SECONDS[-1]!r})
 FROM records WHERE at >= ? AND {_ASKED} GROUP BY 1, 2, 3, 4, 5, 6, 7 ORDER BY 1, 2, 3, 4, 5, 6, 7
 """
@@ -29,13 +29,14 @@ FROM records WHERE at >= ? AND model <> '' GROUP BY 1 ORDER BY 1
 """
 _MISSES = """
 SELECT min(text), count(*), min(category) FROM records WHERE at >= ? AND kind = 'llm'
-GROUP BY lower(text) ORDER BY 2 DESC, 1 LIMIT ?
+GROUP BY lowered(text) ORDER BY 2 DESC, 1 LIMIT ?
 """
-_KEYS = 13  # columns before the buckets
+_KEYS = 14  # columns before the buckets
 
 
 def read_figures(connection: sqlite3.Connection, since: float) -> Figures:
     """``since``: seconds of the epoch. All of it is read in one transaction, so the parts fit together."""
+    connection.create_function("lowered", 1, str.lower, deterministic=True)  # SQLite's own one knows a to z only
     connection.execute("BEGIN")
     turns = connection.execute(_TURNS, (since,)).fetchall()
     ends = connection.execute(_ENDS, (since,)).fetchall()

@@ -77,6 +77,10 @@ def tables(report: Report) -> Iterator[Table]:
             ("tokens saved", str(total.saved)),
             ("money spent", f"{total.cost:.4f}"),
             ("not known by any rule", str(report.missed)),
+            ("model turns", str(total.model_turns)),
+            ("half answered within", seconds(total.latency.p50)),
+            ("19 of 20 answered within", seconds(total.latency.p95)),
+            ("mean time to answer", seconds(total.latency.mean)),
         ),
     )
     yield _shares("How conversations ended", "result", report.results)
@@ -98,23 +102,30 @@ def rate(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f} %"
 
 
+def seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g} s"
+
+
 def _shares(title: str, head: str, shares: Sequence[Share]) -> Table:
     return title, (head, "count", "percent"), [(item.id, str(item.count), f"{item.percent:.1f}") for item in shares]
 
 
 def _groups(title: str, head: str, groups: Sequence[Group]) -> Table:
-    heads = (head, "messages", "conversations", "ended", "automated", "rate", "tokens", "saved")
+    heads = (head, "messages", "conversations", "ended", "automated", "rate")
+    more = ("model turns", "tokens", "saved", "money", "half within", "19 of 20 within")
     rows = [
         (
             group.id,
             *(str(number) for number in (group.messages, group.conversations, group.ended, group.automated)),
             rate(group.automation_rate),
-            str(group.tokens),
-            str(group.saved),
+            *(str(number) for number in (group.model_turns, group.tokens, group.saved)),
+            f"{group.cost:.4f}",
+            seconds(group.latency.p50),
+            seconds(group.latency.p95),
         )
         for group in groups
     ]
-    return title, heads, rows
+    return title, (*heads, *more), rows
 
 
 # --- styles -----------------------------------------------------------------------------------------

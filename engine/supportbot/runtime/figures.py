@@ -18,6 +18,7 @@ class TurnLine:
     state: str  # in which they ended
     turns: int
     opened: int  # conversations that began with them
+    model_turns: int  # that asked a model
     tokens: int
     cost: float
     saved: int

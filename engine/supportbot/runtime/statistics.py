@@ -29,6 +29,15 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Latency:
+    """Seconds from reading the session to the reply; ``p50`` and ``p95`` are upper bounds of their bucket."""
+
+    mean: float | None
+    p50: float | None
+    p95: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """A day or a category. ``automated``: conversations that ended without a person."""
 
@@ -41,15 +50,8 @@ class Group:
     tokens: int
     cost: float
     saved: int
-
-
-@dataclass(frozen=True, slots=True)
-class Latency:
-    """Seconds from reading the session to the reply; ``p50`` and ``p95`` are upper bounds of their bucket."""
-
-    mean: float | None
-    p50: float | None
-    p95: float | None
+    model_turns: int
+    latency: Latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,6 @@ class Report:
     models: tuple[ModelLine, ...]
     misses: tuple[Miss, ...]
     missed: int  # messages that no rule knew
-    latency: Latency
 
 
 def report_of(figures: Figures) -> Report:
@@ -95,7 +96,6 @@ def report_of(figures: Figures) -> Report:
         models=figures.models,
         misses=figures.misses,
         missed=sum(line.turns for line in turns if line.kind == "llm"),
-        latency=_latency(turns),
     )
 
 
@@ -139,6 +139,7 @@ def _turn_line(key: tuple[str, ...], same: Sequence[Record]) -> TurnLine:
         state,
         turns=len(same),
         opened=sum(record.opening for record in same),
+        model_turns=sum(record.model != "" for record in same),
         tokens=sum(record.tokens_in + record.tokens_out for record in same),
         cost=sum(record.cost for record in same),
         saved=sum(record.saved for record in same),
@@ -206,6 +207,8 @@ def _group(name: str, turns: Sequence[TurnLine], ends: Sequence[EndLine]) -> Gro
         tokens=sum(line.tokens for line in turns),
         cost=round(sum(line.cost for line in turns), 6),
         saved=sum(line.saved for line in turns),
+        model_turns=sum(line.model_turns for line in turns),
+        latency=_latency(turns),
     )
 
 

@@ -27,7 +27,7 @@ def stats_json(report: Report) -> dict[str, Any]:
         "guides": _shares(report.guides),
         "states": _shares(report.states),
         "channels": _shares(report.channels),
-        "latency_seconds": msgspec.to_builtins(report.latency),
+        "latency_seconds": msgspec.to_builtins(total.latency),
     }
 
 

@@ -1,4 +1,4 @@
-"""The manager's page. It holds no figures: its script asks /stats and /metrics/report for them, with the token.
+"""The manager's page. It holds no figures: its script asks /dashboard/figures for them, with the token.
 
 A browser that follows a link cannot send the token. So whoever may not see the figures gets 401 or 403 like on every
 admin path, and, when the caller shows pages, with the page itself as the body: its form asks for the token.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from supportbot.server.admin import check_admin
+from supportbot.server.figure_views import figures
 from supportbot.server.page_views import WIDGET_POLICY, page
 from supportbot.server.problems import Problem
 
@@ -34,6 +35,7 @@ async def dashboard(request: web.Request) -> web.Response:
 def dashboard_routes() -> list[web.RouteDef]:
     return [
         web.get("/dashboard", dashboard),
+        web.get("/dashboard/figures", figures),
         web.get("/dashboard/app.js", page("dashboard.js", "text/javascript").view),
         web.get("/dashboard/charts.js", page("charts.js", "text/javascript").view),
         web.get("/dashboard/numbers.js", page("numbers.js", "text/javascript").view),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -12,7 +13,7 @@ from aiohttp import web
 from supportbot import __version__
 from supportbot.errors import StoreError
 from supportbot.runtime.metrics import CONTENT_TYPE, Now, exposition, summary
-from supportbot.runtime.statistics import report_of
+from supportbot.runtime.statistics import Report, report_of
 from supportbot.runtime.summaries import automation_json, stats_json
 from supportbot.runtime.tallies import Tallies
 from supportbot.server import logs
@@ -29,17 +30,21 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 async def stats(request: web.Request) -> web.Response:
     """GET /stats: categories, handlers, guides, states and how conversations ended; ``?since=7d`` narrows it."""
     service = request.app[SERVICE]
-    report = report_of(await service.conversations.store.figures(_since(request, service)))
-    body = stats_json(report)
-    return json_response({"bot": service.bot.settings.name, "revision": service.bot.revision, **body})
+    return json_response(_stats(service, await _counted(request)))
 
 
 @admin
 async def report(request: web.Request) -> web.Response:
     """GET /metrics/report: automation, tokens and money, by day and category."""
     service = request.app[SERVICE]
-    found = report_of(await service.conversations.store.figures(_since(request, service)))
-    return json_response({"bot": service.bot.settings.name, **automation_json(found)})
+    return json_response(_report(service, await _counted(request)))
+
+
+@admin
+async def figures(request: web.Request) -> web.Response:
+    """GET /dashboard/figures: both of them, counted once, so that they cannot differ by a turn in between."""
+    service, counted = request.app[SERVICE], await _counted(request)
+    return json_response({"stats": _stats(service, counted), "report": _report(service, counted)})
 
 
 @admin
@@ -85,6 +90,19 @@ async def reload(request: web.Request) -> web.Response:
         "request_id": logs.REQUEST_ID.get(),
     }
     return json_response(body, 200 if reloaded.ok else 422)
+
+
+async def _counted(request: web.Request) -> Report:
+    service = request.app[SERVICE]
+    return report_of(await service.conversations.store.figures(_since(request, service)))
+
+
+def _stats(service: Service, counted: Report) -> dict[str, Any]:
+    return {"bot": service.bot.settings.name, "revision": service.bot.revision, **stats_json(counted)}
+
+
+def _report(service: Service, counted: Report) -> dict[str, Any]:
+    return {"bot": service.bot.settings.name, **automation_json(counted)}
 
 
 def _finding(item: dict[str, object]) -> dict[str, object]:

@@ -183,6 +183,15 @@ def _admin_paths() -> Json:
                 parameters=[SINCE_PARAMETER],
             )
         },
+        "/dashboard/figures": {
+            "get": _operation(
+                "The figures of the manager's page: /stats and /metrics/report, counted once.",
+                {"200": _answer("Both.", _object(("stats", "report"), stats=_ref("Stats"), report=_ref("Report")))},
+                "400",
+                admin=True,
+                parameters=[SINCE_PARAMETER],
+            )
+        },
         "/metrics": {
             "get": _operation(
                 "For Prometheus; JSON with Accept: application/json.",
@@ -227,7 +236,7 @@ def _page_paths() -> Json:
         path: {"get": _operation("A part of a page.", {"200": _answer("A file.", TEXT, kind), **unchanged})}
         for path, kind in kinds.items()
     }
-    shown = {"200": _answer("The page; it asks /stats and /metrics/report for its figures.", TEXT, "text/html")}
+    shown = {"200": _answer("The page; it asks /dashboard/figures for its figures.", TEXT, "text/html")}
     note = "Without the token a browser gets 401 or 403 with the page, whose form asks for the token."
     return files | {"/dashboard": {"get": _operation("The manager's page.", shown, admin=True, description=note)}}
 
@@ -237,8 +246,21 @@ def _page_paths() -> Json:
 
 def _schemas() -> Json:
     shares = {"type": "object", "additionalProperties": _object(("count", "percent"), count=COUNT, percent=AMOUNT)}
+    seconds = {"type": ["number", "null"], "minimum": 0}
+    latency = _object(("mean", "p50", "p95"), mean=seconds, p50=seconds, p95=seconds)
     group = _object(
-        ("id", "messages", "conversations", "ended", "automated", "automation_rate", "tokens", "cost", "saved"),
+        (
+            "id",
+            "messages",
+            "conversations",
+            "ended",
+            "automated",
+            "automation_rate",
+            "tokens",
+            "cost",
+            "saved",
+            "latency",
+        ),
         id=TEXT,
         messages=COUNT,
         conversations=COUNT,
@@ -248,6 +270,8 @@ def _schemas() -> Json:
         tokens=COUNT,
         cost=AMOUNT,
         saved=COUNT,
+        model_turns=COUNT,
+        latency=latency,
     )
     visitor = {
         "type": "object",
@@ -303,6 +327,7 @@ def _schemas() -> Json:
             **dict.fromkeys(("messages", "conversations", "ended"), COUNT),
             **dict.fromkeys(("outcomes", "categories", "handlers", "guides", "states", "channels"), shares),
             resolution=_object(("rate", "results"), rate=RATE, results=shares),
+            latency_seconds=latency,
         ),
         "Report": _object(
             ("messages", "ended", "automated", "automation_rate", "tokens", "by_day", "by_category", "top_misses"),

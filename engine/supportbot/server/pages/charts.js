@@ -34,6 +34,27 @@ const dayName = (day) => {
   return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
 };
 
+const DAY = 86400000; // milliseconds
+const LONGEST = 1000; // days that are drawn, the newest ones
+const MOST_BARS = 100; // more of them would be too thin to read: seven days become one bar
+
+// The bars of some days, with the days on which nothing happened. The newest seven days are the last week; the first
+// bar has the days that are left over, so that the bars together are everything. `joined` makes values of the given
+// days, in their order, values of the bars: of several days by `join`, which begins with null; null is a day without one.
+export const barsOf = (given) => {
+  const known = new Map(given.map((day, index) => [day, index]));
+  const names = given.filter((day) => /^\d{4}-\d{2}-\d{2}$/.test(day)).sort();
+  const days = [], last = Date.parse(names.at(-1));
+  for (let at = Math.max(Date.parse(names[0]), last - (LONGEST - 1) * DAY); at <= last; at += DAY) days.push(new Date(at).toISOString().slice(0, 10));
+  const weeks = days.length > MOST_BARS;
+  const firsts = [...days.keys()].filter((index) => !weeks || index === 0 || (days.length - index) % 7 === 0);
+  const joined = (values, join) => {
+    const each = days.map((day) => (known.has(day) ? values[known.get(day)] : null));
+    return firsts.map((first, index) => each.slice(first, firsts[index + 1]).reduce(join, null));
+  };
+  return { unit: weeks ? "week" : "day", days: firsts.map((first) => days[first]), joined };
+};
+
 const frame = (width, height, days, top, format) => {
   const inner = width - LEFT - RIGHT, floor = height - BOTTOM;
   const slot = inner / days.length;

@@ -1,10 +1,9 @@
-// The manager's page: it reads the figures of two admin addresses and draws them. The token is kept in a variable only.
-import { barsByDay, linesByDay, rowsOfBars } from "./charts.js";
+// The manager's page: it reads the figures of one admin address and draws them. The token is kept in a variable only.
+import { barsByDay, barsOf, linesByDay, rowsOfBars } from "./charts.js";
 import { count, exact, money, percent, rate, seconds, tick } from "./numbers.js";
 
 const el = (id) => document.getElementById(id);
 const WAIT = 20000; // milliseconds
-const MOST_DAYS = 100; // bars in a plot
 const MOST_ROWS = 8; // in a plot; the table has all
 
 let token = "";
@@ -14,10 +13,11 @@ const asTable = new Set(); // titles of the cards that are shown as tables
 
 // --- reading figures: paths as tests check them against the server's answers
 
-const value = (path) => path.split(".").reduce((found, name) => found?.[name], read) ?? null;
+const within = (data, path) => path.split(".").reduce((found, name) => found?.[name], data) ?? null;
+const value = (path) => within(read, path);
 const column = (path) => {
   const [list, name] = path.split("[].");
-  return value(list).map((row) => row[name] ?? null);
+  return value(list).map((row) => within(row, name));
 };
 const shares = (path) => Object.entries(value(path)).map(([name, share]) => ({ name, count: share.count, percent: share.percent }));
 
@@ -81,34 +81,29 @@ const card = ({ title, about, columns, draw, series, size, none }) => {
 
 // --- figures by day, with the days on which nothing happened
 
-const DAY = 86400000;
 const byDay = () => {
-  const known = new Map(column("report.by_day[].id").map((day, index) => [day, index]));
-  const names = [...known.keys()].filter((day) => /^\d{4}-\d{2}-\d{2}$/.test(day)).sort();
-  const days = [];
-  for (let at = Date.parse(names[0]); at <= Date.parse(names.at(-1)) && days.length < 1000; at += DAY) days.push(new Date(at).toISOString().slice(0, 10));
-  // Bars of many days would be too thin to read: seven of them become one, the newest seven the last one.
-  const weeks = days.length > MOST_DAYS;
-  const starts = weeks ? days.filter((_, index) => (days.length - index) % 7 === 0) : days;
-  const sums = (path) => {
-    const values = column(path);
-    const each = days.map((day) => (known.has(day) ? values[known.get(day)] : 0));
-    if (!weeks) return each;
-    const cut = days.length % 7; // days at the beginning that make no whole week
-    return starts.map((_, index) => each.slice(cut + 7 * index, cut + 7 * index + 7).reduce((sum, one) => sum + one, 0));
-  };
-  const ended = sums("report.by_day[].ended"), automated = sums("report.by_day[].automated");
+  const { unit, days, joined } = barsOf(column("report.by_day[].id"));
+  const sums = (values) => joined(values, (sum, one) => (sum ?? 0) + (one ?? 0));
+  const slowest = (values) => joined(values, (most, one) => (one === null ? most : Math.max(most ?? 0, one)));
+  const counts = column("report.by_day[].messages");
+  const spans = column("report.by_day[].latency.mean").map((mean, index) => (mean ?? 0) * counts[index]);
+  const ended = sums(column("report.by_day[].ended")), automated = sums(column("report.by_day[].automated"));
+  const messages = sums(counts);
   return {
-    unit: weeks ? "week" : "day",
-    days: starts,
+    unit,
+    days,
     ended,
     automated,
     automation: ended.map((all, index) => (all ? automated[index] / all : null)),
-    messages: sums("report.by_day[].messages"),
-    conversations: sums("report.by_day[].conversations"),
-    tokens: sums("report.by_day[].tokens"),
-    saved: sums("report.by_day[].saved"),
-    cost: sums("report.by_day[].cost"),
+    messages,
+    conversations: sums(column("report.by_day[].conversations")),
+    turns: sums(column("report.by_day[].model_turns")),
+    tokens: sums(column("report.by_day[].tokens")),
+    saved: sums(column("report.by_day[].saved")),
+    cost: sums(column("report.by_day[].cost")),
+    mean: sums(spans).map((span, index) => (messages[index] ? span / messages[index] : null)),
+    half: slowest(column("report.by_day[].latency.p50")),
+    most: slowest(column("report.by_day[].latency.p95")),
   };
 };
 
@@ -126,6 +121,10 @@ const dayCards = () => {
   const tokens = [
     { name: "Spent", color: "two", values: day.tokens },
     { name: "Saved", color: "three", values: day.saved },
+  ];
+  const speed = [
+    { name: "Half of the answers within", color: "three", values: day.half },
+    { name: "19 of 20 within", color: "two", values: day.most },
   ];
   const spend = [{ name: "Model spend", color: "two", values: day.cost }];
   const cards = [
@@ -158,8 +157,16 @@ const dayCards = () => {
       about: "Saved: against sending the whole knowledge with each message",
       size: "wide",
       series: tokens,
-      columns: [named, { name: "Spent", values: day.tokens, format: exact }, { name: "Saved", values: day.saved, format: exact }, { name: "Cost", values: day.cost, format: money }],
+      columns: [named, { name: "Model turns", values: day.turns, format: exact }, { name: "Spent", values: day.tokens, format: exact }, { name: "Saved", values: day.saved, format: exact }, { name: "Cost", values: day.cost, format: money }],
       draw: (box, readout) => barsByDay(box, readout, { name: `Tokens spent and saved by ${unit}. Arrow keys read the ${unit}s.`, days: day.days, series: tokens, format: exact, axis: tick }),
+    }),
+    card({
+      title: `Time to answer by ${unit}`,
+      about: unit === "day" ? "The model's answers count, too" : "Of each week, its slowest day",
+      size: "whole",
+      series: speed,
+      columns: [named, ...speed.map((one) => ({ name: one.name, values: one.values, format: seconds })), { name: "Mean", values: day.mean, format: seconds }],
+      draw: (box, readout) => linesByDay(box, readout, { name: `Time to answer by ${unit}. Arrow keys read the ${unit}s.`, days: day.days, series: speed, format: seconds }),
     }),
   ];
   if (!day.cost.some((cost) => cost > 0)) return cards;
@@ -372,9 +379,9 @@ const load = async () => {
   el("again").disabled = true;
   el("updated").textContent = "Loading…";
   try {
-    const [stats, report] = await Promise.all([ask(`stats${query}`), ask(`metrics/report${query}`)]);
+    const figures = await ask(`dashboard/figures${query}`);
     if (mine !== round) return;
-    read = { stats, report };
+    read = figures;
     showOnly("");
     draw();
     el("updated").textContent = `As of ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`;
