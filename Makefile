@@ -47,7 +47,7 @@ bench: $(READY)
 COMPILE = uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url --quiet
 lock:
-	$(COMPILE) --extra dev --extra bench --output-file requirements.lock
+	$(COMPILE) --extra dev --extra bench --extra otel --output-file requirements.lock
 	$(COMPILE) --extra image --constraints requirements.lock --output-file requirements-image.lock
 
 clean:

@@ -23,7 +23,7 @@ settings.register_profile("steady", deadline=None, derandomize=True)  # no deadl
 settings.register_profile("explore", deadline=None, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
-_SETTINGS = ("SUPPORTBOT_", "OPENAI_", "ANTHROPIC_", "SALESIQ_", "DESK_", "GITHUB_", "ERROR_ALERT_WEBHOOK")
+_SETTINGS = ("SUPPORTBOT_", "OPENAI_", "ANTHROPIC_", "SALESIQ_", "DESK_", "GITHUB_", "OTEL_", "ERROR_ALERT_WEBHOOK")
 _TERMINAL = ("NO_COLOR", "FORCE_COLOR", "PORT", "LOG_LEVEL", "COLUMNS")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("litellm", "aiohttp", "sqlite3", "hypothesis", "jsonschema", "importlib.metadata", "asyncio")
+HEAVY = ("litellm", "aiohttp", "opentelemetry", "sqlite3", "hypothesis", "jsonschema", "importlib.metadata", "asyncio")
 PROBE = """
 import sys, json
 from supportbot.cli.main import run

@@ -17,6 +17,7 @@ from supportbot.adapters.alert_webhook import AlertWebhook
 from supportbot.adapters.clock import SteadyClock
 from supportbot.adapters.http_actions import HttpActions
 from supportbot.adapters.litellm_model import LiteLLMModel
+from supportbot.adapters.otel import telemetry, unavailable
 from supportbot.adapters.salesiq_push import SalesIQPush
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.cli.channels import salesiq_push
@@ -115,6 +116,8 @@ def remarks(bot: Bot, environment: Mapping[str, str]) -> list[str]:
     lines = actions_off(bot, environment)
     if not LiteLLMModel(bot.settings.llm, environment).configured:
         lines.append("no model is configured, the rules answer alone: set SUPPORTBOT_LLM_MODEL to ask one")
+    if why := unavailable(environment):
+        lines.append(why)
     return lines
 
 
@@ -170,7 +173,7 @@ class Wiring:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_ALERTS):
                     await self.beside.alerting.flush()
-        for adapter in (self.alerts, self.push, self.actions, self.model, self.store):
+        for adapter in (self.alerts, self.push, self.actions, self.model, self.store, self.beside.tracing):
             if adapter is not None:
                 await adapter.close()
 
@@ -219,6 +222,7 @@ async def _serve(
 ) -> None:
     spare_collector()
     wiring = wire(start, environment, keep=0 if options.reuse_port else KEPT_SESSIONS)
+    wiring.beside.tracing = telemetry(environment)
     logs.count_lines(wiring.beside.metrics.lines)
     if options.reuse_port and hasattr(signal, "SIGHUP"):  # the parent passes it on to all of its processes
         wiring.beside.tell_others = lambda: os.kill(os.getppid(), signal.SIGHUP)

@@ -47,7 +47,11 @@ async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
     logs.REVISION.set(service.bot.revision)
     if found := TRACEPARENT.fullmatch(request.headers.get("traceparent", "")):
         logs.TRACE_ID.set(found[1])
+    if (tracing := service.beside.tracing) is not None:
+        tracing.arrived(request.method, _route(request), found[0] if found else "", logs.REQUEST_ID.get())
     response = await _answer(request, handler)
+    if tracing is not None:
+        tracing.responded(response.status)
     headers = response.headers
     headers.setdefault(REVISION_HEADER, service.bot.revision)
     if service.draining:

@@ -15,6 +15,7 @@ from supportbot.runtime.conversation import Answer, TurnResult
 from supportbot.runtime.metrics import Metrics
 from supportbot.runtime.reload import Reloader
 from supportbot.runtime.tallies import LABELS_END
+from supportbot.runtime.tracing import Tracing
 
 FAILURES_IN_A_ROW = 3
 LOOK_SECONDS = 0.5  # between two looks at the store
@@ -54,6 +55,7 @@ class Beside:
     alerting: Alerting | None = None
     reloader: Reloader | None = None
     breaker: Breaker | None = None
+    tracing: Tracing | None = None
     pulse: Pulse = field(default_factory=Pulse)
     tell_others: Callable[[], None] = lambda: None  # processes that serve the same port: they reload as well
 
@@ -67,6 +69,8 @@ class Beside:
 
     def turn_failed(self, channel: str, failure: BaseException) -> None:
         self.metrics.count(self.metrics.failed, channel)
+        if self.tracing is not None:
+            self.tracing.turn_failed(channel, failure)
         self.failure(failure)
 
     def failure(self, failure: BaseException) -> None:
@@ -99,6 +103,8 @@ class Beside:
         if result.outcomes:
             self.pulse.note(bot, result.outcomes)
             self._outcomes(bot, result.outcomes)
+        if self.tracing is not None:
+            self.tracing.took_turn(bot, result)
 
     def _outcomes(self, bot: Bot, outcomes: tuple[Outcome, ...]) -> None:
         for outcome in outcomes:
