@@ -70,7 +70,7 @@ class Aside:
         if self._process is None or self._process.returncode is not None:
             command = (sys.executable, "-m", "supportbot.runtime.trial")
             self._process = await asyncio.create_subprocess_exec(
-                *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=_BUFFER, start_new_session=True
+                *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, limit=_BUFFER, process_group=0
             )
         return self._process
 

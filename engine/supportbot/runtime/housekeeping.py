@@ -16,7 +16,7 @@ log = logging.getLogger("supportbot.housekeeping")
 EVERY = 15 * 60.0  # seconds
 _BATCH = 500
 _ROUNDS = 2_000  # of a batch each, at most in one go
-_TICK = 0.25
+_TICK = 0.02  # seconds: a pause is measured without so much of it at most
 
 
 @dataclass(frozen=True, slots=True)
