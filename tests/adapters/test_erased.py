@@ -65,3 +65,25 @@ def test_the_log_is_emptied_even_while_somebody_reads(bot: Bot, tmp_path: Path) 
         assert files_with_canary(tmp_path) == []
 
     asyncio.run(run())
+
+
+def test_an_erasure_disturbs_no_turn_of_others(bot: Bot, tmp_path: Path) -> None:
+    """The log is emptied outside the transaction that jobs of the same moment share."""
+
+    async def run() -> None:
+        store = SQLiteStore(tmp_path / "s.db", keep=100)
+        talks = conversations(bot, store)
+
+        async def others(name: str) -> None:
+            for number in range(40):
+                await talks.take(Message(f"m{number}", name, "goodbye", "chat", MONDAY))
+
+        async def erasures() -> None:
+            for number in range(10):
+                await talks.take(Message(f"m{number}", "s1", "goodbye", "chat", MONDAY))
+                assert await talks.erase("s1")
+
+        await asyncio.gather(erasures(), *(others(f"o{number}") for number in range(10)))
+        await store.close()
+
+    asyncio.run(run())

@@ -141,7 +141,7 @@ class SQLiteStore:
         self._memory.forget(session_id)
         found = await self._worker.ask(work, writes=True)
         self._memory.forget(session_id)
-        await self._worker.ask(_empty_log, writes=False)
+        await self._worker.ask(_empty_log, writes=False, alone=True)
         return found
 
     async def active(self, since: datetime) -> int:

@@ -28,11 +28,12 @@ Work = Callable[[sqlite3.Connection], Any]
 
 
 class _Job:
-    __slots__ = ("answer", "failure", "future", "loop", "tallies", "work", "writes")
+    __slots__ = ("alone", "answer", "failure", "future", "loop", "tallies", "work", "writes")
 
-    def __init__(self, work: Work, writes: bool, tallies: Sequence[Tallies]) -> None:
+    def __init__(self, work: Work, writes: bool, tallies: Sequence[Tallies], alone: bool) -> None:
         self.work = work
         self.writes = writes
+        self.alone = alone
         self.tallies = tallies
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[Any] = self.loop.create_future()
@@ -53,9 +54,17 @@ class SQLiteWorker:
         self._closed = False
 
     async def ask(
-        self, work: Callable[[sqlite3.Connection], Result], *, writes: bool, tallies: Sequence[Tallies] = ()
+        self,
+        work: Callable[[sqlite3.Connection], Result],
+        *,
+        writes: bool,
+        tallies: Sequence[Tallies] = (),
+        alone: bool = False,
     ) -> Result:
-        """Run ``work`` in the thread; what writes is on the disk on return. Raises StoreError."""
+        """Run ``work`` in the thread; what writes is on the disk on return. Raises StoreError.
+
+        ``alone``: in no transaction, not even in that of other jobs.
+        """
         if self._closed:
             raise StoreError(f"the store {self.path.name} is closed")
         if self._jobs.qsize() > _WAITING:
@@ -63,7 +72,7 @@ class SQLiteWorker:
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="supportbot-store", daemon=True)
             self._thread.start()
-        job = _Job(work, writes, tallies)
+        job = _Job(work, writes, tallies, alone)
         if self._gathered and self._gathered[0].loop is not job.loop:
             self._hand_over()  # left behind by a loop that was stopped
         self._gathered.append(job)
@@ -110,9 +119,12 @@ class SQLiteWorker:
             taken = [self._jobs.get(), *self._waiting()]
             going = None not in taken
             jobs = [job for some in taken if some is not None for job in some if not job.future.cancelled()]
-            if jobs:
-                self._run(jobs)
-                self._tell(jobs)
+            if together := [job for job in jobs if not job.alone]:
+                self._run(together)
+            for job in jobs:
+                if job.alone:
+                    self._run([job])
+            self._tell(jobs)
         if self._connection is not None:
             self._connection.close()
 
