@@ -20,7 +20,7 @@ from supportbot.runtime.alerts import Alert, Alerting, Delivery
 from supportbot.runtime.aside import Aside, try_aside
 from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.metrics import Metrics
-from supportbot.runtime.reload import Reloader
+from supportbot.runtime.reload import Reloader, state_of
 from supportbot.runtime.snapshots import unpack
 from supportbot.runtime.trial import Tried, try_bot
 
@@ -359,9 +359,9 @@ def test_every_answer_is_wholly_of_one_revision_while_the_bot_is_reloaded_again_
 
 def test_a_change_is_seen_once_it_has_settled(it: Scene) -> None:
     async def run() -> None:
-        task = asyncio.create_task(it.reloader.watch(0.02))
-        await asyncio.sleep(0.1)
-        it.write("Is the plug in?")
+        seen = state_of(it.root)
+        it.write("Is the plug in?")  # before the first look
+        task = asyncio.create_task(it.reloader.watch(seen, 0.02))
         async with asyncio.timeout(10):
             while it.metrics.reloads["taken_over"] == 0:
                 await asyncio.sleep(0.01)
@@ -372,7 +372,8 @@ def test_a_change_is_seen_once_it_has_settled(it: Scene) -> None:
 
 def test_the_files_that_work_are_kept_and_come_back_the_same(it: Scene, tmp_path: Path) -> None:
     async def run() -> None:
-        await it.reloader.keep_current()
+        it.write("Is the plug in?")
+        assert (await it.reloader.reload()).changed
         packed = await it.store.last_snapshot()
         assert packed is not None
         unpack(packed, tmp_path / "again")
@@ -380,8 +381,7 @@ def test_the_files_that_work_are_kept_and_come_back_the_same(it: Scene, tmp_path
         assert again is not None
         assert again.revision == it.talks.bot.revision
         with it.spoiled():
-            await it.reloader.reload()
-            await it.reloader.keep_current()
+            assert not (await it.reloader.reload()).ok
         assert await it.store.last_snapshot() == packed
 
     asyncio.run(run())

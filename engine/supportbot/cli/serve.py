@@ -28,9 +28,9 @@ from supportbot.cli.queueing import given_up, no_sign_in, signs_in, until_mended
 from supportbot.cli.surroundings import DEFAULT_PORT, actions_off, address_of, store_file
 from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
-from supportbot.compiler.compile import load_bot
+from supportbot.compiler.compile import compile_bot
 from supportbot.config.environment import Environment, load
-from supportbot.config.folder import find_bot
+from supportbot.config.folder import find_bot, read_bot
 from supportbot.diagnostics import Diagnostic
 from supportbot.errors import UsageError
 from supportbot.model.bot import Bot
@@ -41,7 +41,8 @@ from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.housekeeping import feel_pulse, keep_house
 from supportbot.runtime.metrics import Metrics
 from supportbot.runtime.outbox import OutboxWorker
-from supportbot.runtime.reload import Reloaded, Reloader
+from supportbot.runtime.reload import Reloaded, Reloader, State, state_of
+from supportbot.runtime.snapshots import pack
 from supportbot.server import logs
 from supportbot.server.app import create_app
 from supportbot.server.observing import Beside, watch_store
@@ -123,10 +124,15 @@ def remarks(bot: Bot, environment: Mapping[str, str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """``errors``: of the folder, when an older bot stands in for it."""
+    """``errors``: of the folder, when an older bot stands in for it; otherwise ``files`` is what it was made from.
+
+    ``seen``: the folder before it was read.
+    """
 
     bot: Bot
     root: Path
+    seen: State
+    files: bytes = b""
     errors: tuple[Diagnostic, ...] = ()
 
 
@@ -138,9 +144,11 @@ class BrokenStart(BrokenFolder):
 
 def _started(root: Path, environment: Mapping[str, str], allow_last_good: bool) -> Start:
     """The bot to start with. Raises BrokenStart when there is none that works."""
-    loaded = load_bot(root)
+    seen = state_of(root)
+    files = read_bot(root)
+    loaded = compile_bot(files)
     if loaded.bot is not None:
-        return Start(loaded.bot, root)
+        return Start(loaded.bot, root, seen, pack(files))
     errors = errors_of(loaded.diagnostics)
     bot = last_good_bot(root, environment) if allow_last_good else None
     if bot is None:
@@ -148,7 +156,7 @@ def _started(root: Path, environment: Mapping[str, str], allow_last_good: bool) 
     for finding in errors[:SHOWN]:
         say(str(finding), err=True)
     say(f"note: the bot is broken; the last one that worked answers, revision {bot.revision}", err=True)
-    return Start(bot, root, errors)
+    return Start(bot, root, seen, errors=errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,10 +266,10 @@ def _background(wiring: Wiring, start: Start, reload: bool) -> Iterator[Coroutin
         yield beside.alerting.run()
         yield until_mended(beside.alerting, wiring.store.outbox)
     if reloader is not None:
-        if not start.errors:
-            yield reloader.keep_current()
+        if start.files:
+            yield reloader.keep(start.bot.revision, start.files)
         if reload:
-            yield reloader.watch()
+            yield reloader.watch(start.seen)
 
 
 @contextmanager

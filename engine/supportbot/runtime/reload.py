@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from supportbot.config.folder import read_bot
 from supportbot.diagnostics import Diagnostic
 from supportbot.errors import StoreError
 from supportbot.model.bot import Bot
@@ -21,7 +20,6 @@ from supportbot.runtime.aside import try_aside
 from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.metrics import Metrics
 from supportbot.runtime.parcels import let_go, unwrap
-from supportbot.runtime.snapshots import pack
 from supportbot.runtime.trial import Tried, failed
 
 log = logging.getLogger("supportbot.reload")
@@ -32,6 +30,7 @@ _SETTLED = 1.0  # seconds; nearly every turn that began with the old bot has end
 _BREATH = 0.001  # seconds
 _WATCHED = ("*.yaml", "rules/**/*.yaml", "prompts/**/*")
 
+State = frozenset[tuple[str, int, int]]
 Trial = Callable[[Path, str], Awaitable[Tried]]
 
 
@@ -85,21 +84,22 @@ class Reloader:
         """An older bot answers from the start, because the folder's has these errors."""
         self._refused(errors)
 
-    async def keep_current(self) -> None:
-        """Keep the files of the bot that answers, if they have not changed since it was read."""
-        files = await asyncio.to_thread(read_bot, self.root)
-        if files.revision == self._conversations.bot.revision:
-            await self._keep(files.revision, await asyncio.to_thread(pack, files))
+    async def keep(self, revision: str, packed: bytes) -> None:
+        """Remember files that work, so that the server can start with them should the folder be broken then."""
+        try:
+            await self._conversations.store.save_snapshot(revision, self._conversations.clock.now(), packed)
+        except StoreError as failure:
+            log.error("the last good bot could not be kept: %s", failure)
 
-    async def watch(self, seconds: float = POLL_SECONDS) -> None:
-        """Reload when files have changed and then stayed as they are for one look."""
-        seen = await asyncio.to_thread(_state, self.root)
-        files = await asyncio.to_thread(read_bot, self.root)
-        changing = files.revision != self._conversations.bot.revision  # saved between start and this first look
-        del files
+    async def watch(self, seen: State, seconds: float = POLL_SECONDS) -> None:
+        """Reload when files have changed and then stayed as they are for one look.
+
+        ``seen``: the folder's state before the bot that answers was read, so that no change falls in between.
+        """
+        changing = False
         while True:
             await asyncio.sleep(seconds)
-            state = await asyncio.to_thread(_state, self.root)
+            state = await asyncio.to_thread(state_of, self.root)
             if state != seen:
                 seen, changing = state, True
             elif changing:
@@ -133,19 +133,12 @@ class Reloader:
             return self._refused(failed(f"the bot cannot be taken over: {failure}", "restart the server").errors)
         self._conversations.bot = self._wired(bot)
         self._hold(asyncio.create_task(_free(old)))
-        await self._keep(tried.revision, tried.files)
+        await self.keep(tried.revision, tried.files)
         return self._taken(Reloaded(True, True, tried.revision))
 
     def _hold(self, task: asyncio.Task[Reloaded] | asyncio.Task[None]) -> None:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    async def _keep(self, revision: str, packed: bytes) -> None:
-        """Remember files that work, so that the server can start with them should the folder be broken then."""
-        try:
-            await self._conversations.store.save_snapshot(revision, self._conversations.clock.now(), packed)
-        except StoreError as failure:
-            log.error("the last good bot could not be kept: %s", failure)
 
     def _refused(self, errors: tuple[Diagnostic, ...]) -> Reloaded:
         self.last = Reloaded(False, False, self._conversations.bot.revision, errors)
@@ -181,7 +174,7 @@ def _walk(steps: Iterator[None]) -> None:
         time.sleep(_BREATH)
 
 
-def _state(root: Path) -> frozenset[tuple[str, int, int]]:
+def state_of(root: Path) -> State:
     """What files there are, how long and how old."""
     found = set()
     for pattern in _WATCHED:
