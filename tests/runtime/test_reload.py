@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -319,6 +320,20 @@ def test_a_turn_ends_on_the_bot_it_began_with(it: Scene) -> None:
         assert (result.reply.text, result.revision) == (GOOD, old)
         assert result.record is not None
         assert result.record.revision == old
+
+    asyncio.run(run())
+
+
+def test_a_conversation_in_a_state_that_is_gone_goes_on_in_the_initial_one(it: Scene) -> None:
+    async def run() -> None:
+        first = await it.talks.take(message("printer offline", "s1"))
+        assert first.session.state == "troubleshooting"
+        for path in it.root.rglob("*.yaml"):
+            path.write_text(re.sub(r"\btroubleshooting\b", "working", path.read_text("utf-8")), "utf-8")
+        assert (await it.reloader.reload()).changed
+        result = await it.talks.take(message("my details", "s1"))
+        assert result.record is not None
+        assert (result.record.state, result.record.next_state) == ("troubleshooting", "greeting")
 
     asyncio.run(run())
 
