@@ -29,6 +29,7 @@ from supportbot.runtime.snapshots import pack
 LENGTH = 8  # bytes that say how long the answer is
 _ATTEMPTS = 3  # when files change while they are tried
 _NICE = 5  # turns go first
+_WHERE = Place("supportbot.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ def try_bot(root: Path, passed: str = "", memory: Memory | None = None) -> Tried
         if again.revision == files.revision:
             return tried
         files = again
-    return failed("the files keep changing", "reload when they are written", "files-changing")
+    hint = "reload when they are written"
+    return Tried("", (error("files-changing", _WHERE, "the files keep changing", hint),))
 
 
 def _tried(files: BotFiles) -> Tried:
@@ -88,9 +90,9 @@ def _tried(files: BotFiles) -> Tried:
     return tried if tried.errors else Tried(files.revision, found, pack(files), wrap(compiled.bot))
 
 
-def failed(message: str, hint: str = "run supportbot validate to see why", code: str = "trial-failed") -> Tried:
+def failed(message: str, hint: str = "run supportbot validate to see why") -> Tried:
     """A trial without an end counts as an error of the bot."""
-    return Tried("", (error(code, Place("supportbot.yaml"), message, hint),))
+    return Tried("", (error("trial-failed", _WHERE, message, hint),))
 
 
 def answer_all(questions: BinaryIO, answers: BinaryIO) -> None:
