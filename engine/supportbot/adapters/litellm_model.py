@@ -70,6 +70,9 @@ class LiteLLMModel:
                     return ModelAnswer(error="off")
                 return await self._ask_all(library, prompt)
         except TimeoutError:
+            if self._loading is not None and not self._loading.done():
+                log.warning("litellm is still being loaded; nobody was asked")
+                return ModelAnswer(error="busy")
             log.warning("model %s gave no answer within %.1f s", self._names[0], self._settings.deadline)
             return ModelAnswer(error="timeout", model=self._names[0])
 

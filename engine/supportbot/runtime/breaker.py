@@ -68,14 +68,15 @@ class GuardedModel:
                 await self._places.acquire()
         except TimeoutError:
             return ModelAnswer(error="busy")
-        ok = False
+        asked, ok = True, False
         try:
             answer = await self.model.answer(messages)
-            ok = answer.error in ("", "off")
+            asked, ok = answer.error != "busy", answer.error in ("", "off")
             return answer
         finally:
             self._places.release()
-            self.breaker.note(ok)  # also when the caller's deadline cut the call off
+            if asked:  # also when the caller's deadline cut the call off
+                self.breaker.note(ok)
 
     async def close(self) -> None:
         await self.model.close()
