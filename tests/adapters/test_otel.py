@@ -375,6 +375,7 @@ def test_that_nothing_arrives_is_said_once_and_without_the_address(bot: Bot, cap
         asyncio.run(test())
     lines = [record.getMessage() for record in caplog.records if "collector" in record.getMessage()]
     assert [line.partition(" at the collector")[0] for line in lines] == ["traces do not arrive", "traces arrive"]
+    assert not [record for record in caplog.records if record.name.startswith("opentelemetry")]
     assert "secret" not in caplog.text
 
 
