@@ -17,6 +17,7 @@ from supportbot.diagnostics import Place
 from supportbot.model.bot import BodyMap
 from supportbot.model.operations import Alerts
 from supportbot.model.steps import Template
+from supportbot.runtime import alerts
 from supportbot.runtime.alerts import Alerting
 from supportbot.runtime.metrics import Metrics
 
@@ -164,6 +165,70 @@ def test_a_hanging_receiver_is_given_up_and_noting_never_waits(monkeypatch: pyte
             await it.settle()
             assert it.metrics.alerts["action_failed\x1fnot_sent"] == 10_000
             assert len(it.receiver.got) <= 100
+
+    asyncio.run(run())
+
+
+def test_what_did_not_arrive_arrives_later_in_order_and_says_when_it_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_webhook, "PAUSES", (0.0,))
+    monkeypatch.setattr(alerts, "_AGAIN", (0.01,) * 1000)
+
+    async def run() -> None:
+        async with scene(Alerts(threshold=1), 500) as it:
+            task = asyncio.create_task(it.alerting.run())
+            it.alerting.failed("llm_unavailable", "model: timeout")
+            it.alerting.worked("llm_unavailable")
+            async with asyncio.timeout(20):
+                while len(it.receiver.got) < 4:
+                    await asyncio.sleep(0.005)
+                assert not it.alerting.arriving
+                it.receiver.answers, it.receiver.got = [200], []
+                while len(it.receiver.got) < 2:
+                    await asyncio.sleep(0.005)
+            first, second = (alert["text"] for alert in it.receiver.got)
+            assert first.startswith("supportbot: The model does not answer (once at 20")
+            assert second == "supportbot: The model does not answer - recovered."
+            while not it.alerting.arriving or it.metrics.alerts["llm_unavailable\x1fsent"] < 2:
+                await asyncio.sleep(0.005)
+            assert dict(it.metrics.alerts) == {"llm_unavailable\x1fnot_sent": 1, "llm_unavailable\x1fsent": 2}
+            task.cancel()
+            await asyncio.wait((task,))
+
+    asyncio.run(run())
+
+
+def test_an_alert_that_waits_is_tried_once_more_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_webhook, "PAUSES", (0.0,))
+
+    async def run() -> None:
+        async with scene(Alerts(threshold=1), 500, 200) as it:
+            task = asyncio.create_task(it.alerting.run())
+            it.alerting.failed("action_failed")
+            async with asyncio.timeout(20):
+                while it.alerting.arriving:
+                    await asyncio.sleep(0.005)
+            task.cancel()
+            await asyncio.wait((task,))
+            await it.settle()
+            assert it.metrics.alerts["action_failed\x1fsent"] == 1
+
+    asyncio.run(run())
+
+
+def test_each_connection_is_told_of_and_recovers_on_its_own() -> None:
+    async def run() -> None:
+        async with scene() as it:
+            for name in ("desk", "salesiq", "desk"):
+                it.alerting.failed("connection_held", f"connection {name}: no access token", name)
+            it.alerting.worked("connection_held", "desk")
+            it.alerting.worked("connection_held", "never failed")
+            await it.settle()
+            assert [alert["text"].partition(": ")[2] for alert in it.receiver.got] == [
+                "A connection cannot sign in (just now). connection desk: no access token",
+                "A connection cannot sign in (just now). connection salesiq: no access token",
+                "A connection cannot sign in (desk) - recovered.",
+            ]
+            assert it.alerting.failing == ("connection_held",)
 
     asyncio.run(run())
 
