@@ -3,53 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from supportbot.decision.classify import Classified, evidence
-from supportbot.decision.draft import Draft, first_trigger, way_out
-from supportbot.decision.matcher import Found, Held
+from supportbot.decision.draft import Draft, way_out
+from supportbot.decision.matcher import Found
 from supportbot.decision.render import holds
-from supportbot.model.bot import Bot, Guide, Handler, When
-from supportbot.model.decision import Candidate, Hit, Kind
-
-Rule = Handler | Guide
+from supportbot.model.bot import Alternative, Bot, Guide, When
+from supportbot.model.decision import Candidate, Hit
 
 
-class Option(NamedTuple):
-    """One alternative of a rule that the message brought up."""
+class Option(Struct, frozen=True):
+    """An alternative of a rule that a message brings up: by the words of these hits, or whatever it says."""
 
-    rule: Rule
-    when: When
-    held: Held | None
-
-    @property
-    def words(self) -> int:
-        return self.held.words if self.held else 0
-
-    @property
-    def hits(self) -> tuple[Hit, ...]:
-        return self.held.hits if self.held else ()
+    of: Alternative
+    words: int = 0
+    hits: tuple[Hit, ...] = ()
 
 
-@dataclass(slots=True)
 class Considered:
     """The candidates of a turn, in the order in which they were asked."""
 
-    bot: Bot
-    found: Found
-    candidates: list[Candidate] = field(default_factory=list)
+    __slots__ = ("bot", "candidates", "found")
+
+    def __init__(self, bot: Bot, found: Found) -> None:
+        self.bot = bot
+        self.found = found
+        self.candidates: list[Candidate] = []
 
     def add(self, option: Option, rejected: str = "") -> None:
-        rule = option.rule
+        patterns = self.bot.index.patterns
         self.candidates.append(
             Candidate(
-                id=rule.id,
-                kind="handler" if isinstance(rule, Handler) else "guide",
-                priority=priority_of(self.bot, rule),
+                id=option.of.rule.id,
+                kind="guide" if option.of.kind == "guide" else "handler",
+                priority=option.of.priority,
                 fired=not rejected,
                 matched=evidence(self.found, option.hits),
-                patterns=tuple(self.bot.index.patterns[hit.pattern].source for hit in option.hits),
+                patterns=tuple([patterns[hit.pattern].source for hit in option.hits]),
                 rejected=rejected,
             )
         )
@@ -59,22 +51,22 @@ class Considered:
         chosen: Option | None = None
         for option in options:
             if chosen is not None:
-                if option.rule is not chosen.rule:
-                    self.add(option, _beaten_by(self.bot, chosen, option))
+                if option.of.rule is not chosen.of.rule:
+                    self.add(option, _beaten_by(chosen, option))
                 continue
-            reason = refusal(draft, option.rule, option.when, category)
+            reason = refusal(draft, option.of, category)
             self.add(option, reason)
             if not reason:
                 chosen = option
         return chosen
 
 
-def refusal(draft: Draft, rule: Rule, when: When, category: str) -> str:
+def refusal(draft: Draft, asked: Alternative, category: str) -> str:
     """Why a rule whose patterns hold may not answer now; empty when it may."""
-    reason = unmet(draft, when, category)
+    reason = unmet(draft, asked.when, category)
     if reason:
         return reason
-    trigger = _needed_trigger(draft.bot, rule)
+    trigger = asked.trigger
     if trigger and way_out(draft.bot, draft.session.state, trigger, draft.scope) is None:
         return f"the trigger {trigger} leads nowhere from the state {draft.session.state}"
     return ""
@@ -92,61 +84,64 @@ def unmet(draft: Draft, when: When, category: str) -> str:
     return ""
 
 
-def _needed_trigger(bot: Bot, rule: Rule) -> str | None:
-    if isinstance(rule, Guide) and rule.steps:
-        return bot.settings.guides.start
-    return first_trigger(rule.do)
-
-
 def _or(names: Iterable[str]) -> str:
     return " or ".join(sorted(names))
 
 
-def priority_of(bot: Bot, rule: Rule) -> int:
-    return rule.priority if isinstance(rule, Handler) else bot.categories[rule.category].priority
-
-
-def _beaten_by(bot: Bot, chosen: Option, option: Option) -> str:
-    winner, loser = chosen.rule, option.rule
-    if type(winner) is type(loser) and priority_of(bot, winner) == priority_of(bot, loser):
+def _beaten_by(chosen: Option, option: Option) -> str:
+    winner, loser = chosen.of, option.of
+    if type(winner.rule) is type(loser.rule) and winner.priority == loser.priority:
         if chosen.words > option.words:
-            return f"{winner.id} matched more words ({chosen.words} against {option.words})"
-        return f"{winner.id} comes first in the files"
-    return f"{winner.id} is asked first (priority {priority_of(bot, winner)})"
+            return f"{winner.rule.id} matched more words ({chosen.words} against {option.words})"
+        return f"{winner.rule.id} comes first in the files"
+    return f"{winner.rule.id} is asked first (priority {winner.priority})"
 
 
-def handler_options(bot: Bot, found: Found, interrupts: bool | None = None) -> list[Option]:
+def handler_options(bot: Bot, found: Found) -> list[Option]:
     """Handlers that the message brings up, in the order in which they are asked; not the fallback."""
-    options = [
-        Option(handler, when, None) for handler, when in bot.open_handlers if _no_block_forbids(found, when, bot)
-    ]
-    for number, held in found.held.items():
-        block = bot.index.blocks[number]
-        kind, name = block.owner
-        if kind == "handler" and (handler := bot.handler_by_id[name]) is not bot.fallback_handler:
-            options.append(Option(handler, handler.when[block.part], held))
-    if interrupts is not None:
-        options = [
-            option for option in options if isinstance(option.rule, Handler) and option.rule.interrupts is interrupts
-        ]
+    options = _options(bot, found, "handler", bot.open_handlers)
     if len(options) > 1:
-        options.sort(key=lambda option: (_priority(option), -option.words, option.rule.order))
+        options.sort(key=lambda option: (option.of.priority, -option.words, option.of.rule.order))
     return options
 
 
-def fallback_options(bot: Bot, found: Found, handler: Handler) -> list[Option]:
+def guide_options(bot: Bot, found: Found, classified: Classified) -> list[Option]:
+    """Guides that the message brings up: the category's own first, then by the categories' scores."""
+    rank = {score.id: place for place, score in enumerate(classified.scores)}
+
+    def order(option: Option) -> tuple[int, int, int]:
+        guide = option.of.rule
+        assert isinstance(guide, Guide)
+        later = len(rank) + 1 if guide.small_talk else 0
+        return (rank.get(guide.category, len(rank)) + later, -option.words, guide.order)
+
+    options = _options(bot, found, "guide", bot.open_guides)
+    options = [option for option in options if _is_mostly_small_talk(option, found, classified)]
+    if len(options) > 1:
+        options.sort(key=order)
+    return options
+
+
+def fallback_options(bot: Bot, found: Found) -> list[Option]:
     """The alternatives of the last resort that the message allows, in their order."""
     options = []
-    for when in handler.when:
-        held = found.held.get(when.block) if when.block is not None else None
-        positive = when.block is not None and bot.index.blocks[when.block].positive
-        if held is not None or (not positive and _no_block_forbids(found, when, bot)):
-            options.append(Option(handler, when, held))
+    for asked in bot.fallback:
+        held = found.held.get(asked.when.block) if asked.when.block is not None else None
+        if held is not None:
+            options.append(Option(asked, held.words, held.hits))
+        elif bot.is_open(asked) and _no_block_forbids(found, asked.when, bot):
+            options.append(Option(asked))
     return options
 
 
-def _priority(option: Option) -> int:
-    return option.rule.priority if isinstance(option.rule, Handler) else 0
+def _options(bot: Bot, found: Found, kind: str, anyway: Iterable[Alternative]) -> list[Option]:
+    """The alternatives of rules of a kind that fit any message, then those that the words bring up."""
+    options = [Option(asked) for asked in anyway if _no_block_forbids(found, asked.when, bot)]
+    for number, held in found.held.items():
+        asked = bot.by_block.get(number)
+        if asked is not None and asked.kind == kind:
+            options.append(Option(asked, held.words, held.hits))
+    return options
 
 
 def _no_block_forbids(found: Found, when: When, bot: Bot) -> bool:
@@ -158,37 +153,13 @@ def _no_block_forbids(found: Found, when: When, bot: Bot) -> bool:
     return not any(bot.index.patterns[pattern].use.block == when.block for pattern in found.hits)
 
 
-def guide_options(bot: Bot, found: Found, classified: Classified) -> list[Option]:
-    """Guides that the message brings up: the category's own first, then by the categories' scores."""
-    rank = {score.id: place for place, score in enumerate(classified.scores)}
-    options = [Option(guide, when, None) for guide, when in bot.open_guides if _no_block_forbids(found, when, bot)]
-    for number, held in found.held.items():
-        block = bot.index.blocks[number]
-        if block.owner[0] == "guide":
-            guide = bot.guides[block.owner[1]]
-            options.append(Option(guide, guide.when[block.part], held))
-    options = [option for option in options if _is_mostly_small_talk(option, found, classified)]
-
-    def order(option: Option) -> tuple[int, int, int]:
-        assert isinstance(option.rule, Guide)
-        later = len(rank) + 1 if option.rule.small_talk else 0
-        return (rank.get(option.rule.category, len(rank)) + later, -option.words, option.rule.order)
-
-    return sorted(options, key=order)
-
-
 def _is_mostly_small_talk(option: Option, found: Found, classified: Classified) -> bool:
     """Small talk ("hello", "thanks") answers only a message that is mostly that.
 
     Half of its words when it also speaks of a problem, a quarter when it does not.
     """
-    if not isinstance(option.rule, Guide) or not option.rule.small_talk or option.held is None:
+    guide = option.of.rule
+    if not isinstance(guide, Guide) or not guide.small_talk or not option.hits:
         return True
-    share = 2 if classified.has_evidence else 4
+    share = 2 if classified.scores else 4
     return option.words * share >= len(found.tokens)
-
-
-def kind_of(bot: Bot, rule: Rule) -> Kind:
-    if isinstance(rule, Guide):
-        return "guide"
-    return "llm" if rule is bot.fallback_handler else "handler"

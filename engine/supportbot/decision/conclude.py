@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from supportbot.decision.decide import known_session
-from supportbot.decision.draft import Draft, first_trigger, way_out
+from supportbot.decision.draft import Draft, way_out
 from supportbot.decision.forms import go_on, not_understood
 from supportbot.decision.render import Scope
 from supportbot.decision.scope import scope_of
@@ -33,7 +33,7 @@ from supportbot.model.decision import (
     Suggested,
 )
 from supportbot.model.session import Exchange, Message, Session, SlotValue, Turn
-from supportbot.model.steps import Step
+from supportbot.model.steps import Step, first_trigger
 
 REQUEST = "REQUEST:"  # a line of a model's answer that asks for a declared effect
 GREETING = "greeting"

@@ -9,18 +9,16 @@ from supportbot.decision.answers import reading_of
 from supportbot.decision.choose import (
     Considered,
     Option,
-    Rule,
     fallback_options,
     guide_options,
     handler_options,
-    kind_of,
     refusal,
     unmet,
 )
 from supportbot.decision.classify import Classified, classify, evidence
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found, find
-from supportbot.model.bot import Bot, Guide
+from supportbot.model.bot import Bot, Guide, Handler, Rule
 from supportbot.model.decision import CallModel, Candidate, Decision, Kind, Trace
 from supportbot.model.session import FormState, Session, Turn
 from supportbot.model.steps import FireTrigger, Handoff, NextStep, OpenForm, SayResponse, StartGuide, Step
@@ -44,44 +42,49 @@ def decide(bot: Bot, turn: Turn) -> Decision:
 class _Deciding:
     def __init__(self, bot: Bot, turn: Turn) -> None:
         self.bot = bot
-        self.text = turn.message.text[: bot.settings.limits.message_chars]
-        message = turn.message if self.text == turn.message.text else replace(turn.message, text=self.text)
+        message, most = turn.message, bot.settings.limits.message_chars
+        if len(message.text) > most:
+            message = replace(message, text=message.text[:most])
         self.draft = Draft(bot, known_session(bot, turn), message, turn.now)
-        self.found: Found = find(bot.index, self.text, reading_of(bot, turn.now))
+        self.found: Found = find(bot.index, message.text, reading_of(bot, turn.now))
         self.draft.held = self.found.held
-        self.classified: Classified = classify(bot, self.found, self.draft.session.category)
-        self.draft.change(category=self.classified.category)
+        before = self.draft.session.category
+        self.classified: Classified = classify(bot, self.found, before)
+        self.category = self.classified.category
+        if self.category != before:
+            self.draft.change(category=self.category)
         self.considered = Considered(bot, self.found)
 
     def decision(self) -> Decision:
         form = self.draft.session.form
         if form is None:
-            return self._by_rules()
-        return self._interrupted(form) or self._by_form(form)
+            return self._by_rules(handler_options(self.bot, self.found))
+        return self._despite(form)
 
     # --- rules ----------------------------------------------------------------------------
 
-    def _by_rules(self) -> Decision:
-        option = self._first_rule(handler_options(self.bot, self.found)) or self._first_rule(
-            guide_options(self.bot, self.found, self.classified)
-        )
+    def _by_rules(self, handlers: list[Option]) -> Decision:
+        option = self._first_rule(handlers) or self._first_rule(self._guides())
         if option is not None:
             return self._apply(option)
         return self._fall_back()
 
     def _first_rule(self, options: list[Option]) -> Option | None:
-        return self.considered.first(options, self.draft, self.classified.category)
+        return self.considered.first(options, self.draft, self.category)
+
+    def _guides(self) -> list[Option]:
+        return guide_options(self.bot, self.found, self.classified)
 
     def _apply(self, option: Option) -> Decision:
-        rule = option.rule
+        rule = option.of.rule
         self._remember(option)
-        if NextStep() in rule.do:
+        if NextStep in option.of.steps:
             self._look_for_a_new_subject(option)
         if isinstance(rule, Guide) and rule.steps:
             self._guide(rule)
         else:
             self.draft.run(rule.do)
-        return self._decided(rule.id, kind_of(self.bot, rule))
+        return self._decided(rule.id, option.of.kind)
 
     def _look_for_a_new_subject(self, refusing: Option) -> None:
         """ "no, it is the VPN": a guide for words besides the "no" that the conversation did not hold so far."""
@@ -90,13 +93,13 @@ class _Deciding:
             return  # what failed was somebody else's advice: see NextStep
         known = _words_so_far(self.draft.session)
         no = {at for hit in refusing.hits for at in range(hit.start, hit.end)}
-        for option in guide_options(self.bot, self.found, self.classified):
-            guide = option.rule
+        for option in self._guides():
+            guide = option.of.rule
             if not isinstance(guide, Guide) or not guide.steps or running.guide == guide.id:
                 continue
             besides = [hit for hit in option.hits if no.isdisjoint(range(hit.start, hit.end))]
             news = {word for span in evidence(self.found, besides) for word in span.split()} - known
-            if news and not unmet(self.draft, option.when, self.classified.category):
+            if news and not unmet(self.draft, option.of.when, self.category):
                 self.draft.asked_guide = guide.id
                 return
 
@@ -105,17 +108,16 @@ class _Deciding:
         own = {at for hit in option.hits for at in range(hit.start, hit.end)}
         running = self.draft.session.guide
         known = self.bot.guides[running.guide].category if running is not None else ""
-        return any(
-            isinstance(other.rule, Guide)
-            and other.rule.steps != ()
-            and other.rule.category != known
-            and other.held is not None
-            and any(not own.issuperset(range(hit.start, hit.end)) for hit in other.hits)
-            for other in guide_options(self.bot, self.found, self.classified)
-        )
+        for other in self._guides():
+            guide = other.of.rule
+            if not isinstance(guide, Guide) or not guide.steps or guide.category == known:
+                continue
+            if any(not own.issuperset(range(hit.start, hit.end)) for hit in other.hits):
+                return True
+        return False
 
     def _remember(self, option: Option) -> None:
-        if any(isinstance(step, OpenForm) for step in option.rule.do):
+        if OpenForm in option.of.steps:
             self.draft.states_problem = self._states_a_problem(option)
         self.draft.remember({slot: value for hit in option.hits for slot, value in hit.captures})
 
@@ -127,33 +129,33 @@ class _Deciding:
             self.draft.start_guide(guide.id)
 
     def _fall_back(self) -> Decision:
-        handler = self.bot.fallback_handler
-        if handler is not None:
-            option = self._first_rule(fallback_options(self.bot, self.found, handler))
-            if option is not None:
-                return self._apply(option)
+        option = self._first_rule(fallback_options(self.bot, self.found))
+        if option is not None:
+            return self._apply(option)
         if self.bot.settings.fallback:
             self.draft.say(self.bot.settings.fallback)
         return self._decided(NO_HANDLER, "handler", "no rule fits")
 
     # --- forms ----------------------------------------------------------------------------
 
-    def _interrupted(self, form: FormState) -> Decision | None:
-        """A person can be asked for from inside any form."""
-        option = self._first_rule(handler_options(self.bot, self.found, interrupts=True))
+    def _despite(self, form: FormState) -> Decision:
+        """While a form is open: a person can be asked for from inside any, then the form takes the message."""
+        handlers = handler_options(self.bot, self.found)
+        option = self._first_rule([option for option in handlers if _interrupts(option)])
         if option is None:
-            return None
+            return self._by_form(form, handlers)
         self.draft.change(form=None)
         return self._apply(option)
 
-    def _by_form(self, form: FormState) -> Decision:
-        others = [option for option in self._others(form) if option.held is not None]
+    def _by_form(self, form: FormState, handlers: list[Option]) -> Decision:
+        options = [*(option for option in handlers if not _interrupts(option)), *self._guides()]
+        others = [option for option in options if option.hits and self._may_replace(form, option)]
         turn = forms.take(self.draft, self.found, bool(others))
         if turn.taken:
             self._note_form(form, turn.note, others)
             return self._decided(f"form.{form.form}", "form", turn.note)
         if self.draft.session.form is None:
-            return self._by_rules()
+            return self._by_rules(handlers)
         return self._digression(form, others) if others else self._asked_between(form)
 
     def _asked_between(self, form: FormState) -> Decision:
@@ -167,32 +169,23 @@ class _Deciding:
         self.considered.candidates.append(Candidate(handler.id, "llm", handler.priority, True))
         return self._decided(handler.id, "llm", "a question in between, for the model; the form goes on")
 
-    def _others(self, form: FormState) -> list[Option]:
-        """Rules that could answer instead of the form: not the ones that would open it again."""
-        options = [
-            *handler_options(self.bot, self.found, interrupts=False),
-            *guide_options(self.bot, self.found, self.classified),
-        ]
-        allowed = []
-        for option in options:
-            if OpenForm(form.form) in option.rule.do:
-                continue
-            if self._may_answer(option):
-                allowed.append(option)
-        return allowed
+    def _may_replace(self, form: FormState, option: Option) -> bool:
+        """Whether a rule could answer instead of the form: not one that would open it again.
 
-    def _may_answer(self, option: Option) -> bool:
-        """Whether a rule could answer; a guide's first step can be told without firing its trigger."""
-        category = self.classified.category
-        if isinstance(option.rule, Guide) and option.rule.steps:
-            return not unmet(self.draft, option.when, category)
-        return not refusal(self.draft, option.rule, option.when, category)
+        A guide's first step can be told without firing its trigger.
+        """
+        asked = option.of
+        if OpenForm in asked.steps and OpenForm(form.form) in asked.rule.do:
+            return False
+        if isinstance(asked.rule, Guide) and asked.rule.steps:
+            return not unmet(self.draft, asked.when, self.category)
+        return not refusal(self.draft, asked, self.category)
 
     def _digression(self, form: FormState, others: list[Option]) -> Decision:
         option = others[0]
+        rule, kind = option.of.rule, option.of.kind
         for other in others:
-            self.considered.add(other, "" if other is option else f"{option.rule.id} is asked first")
-        rule = option.rule
+            self.considered.add(other, "" if other is option else f"{rule.id} is asked first")
         self._remember(option)
         told = self._told(rule)
         if told:
@@ -204,10 +197,10 @@ class _Deciding:
             if self.draft.session.state != state or self._moves_on(rule.do):
                 if self.draft.session.form is not None and self.draft.session.form.form == form.form:
                     self.draft.change(form=None)
-                return self._decided(rule.id, kind_of(self.bot, rule))
+                return self._decided(rule.id, kind)
         if not any(isinstance(effect, CallModel) for effect in self.draft.effects):  # else it goes on after the answer
             forms.go_on(self.draft, form)
-        return self._decided(rule.id, kind_of(self.bot, rule), "answered in between; the form goes on")
+        return self._decided(rule.id, kind, "answered in between; the form goes on")
 
     def _told(self, rule: Rule) -> list[str]:
         """What a rule that only tells something says, without the flow of a guide; empty for other rules."""
@@ -228,7 +221,7 @@ class _Deciding:
         return any(isinstance(step, FireTrigger | OpenForm | Handoff) for step in steps)
 
     def _note_form(self, form: FormState, note: str, others: list[Option]) -> None:
-        self.considered.candidates.append(Candidate(f"form.{form.form}", "form", 0, True, (), (), ""))
+        self.considered.candidates.append(Candidate(f"form.{form.form}", "form", 0, True))
         for option in others:
             self.considered.add(option, "the open form takes the message")
 
@@ -239,7 +232,7 @@ class _Deciding:
         return Decision(
             handler=handler,
             kind=kind,
-            category=self.classified.category,
+            category=self.category,
             trigger=draft.triggers[0] if draft.triggers else None,
             next_state=draft.session.state,
             session=draft.session,
@@ -250,10 +243,17 @@ class _Deciding:
         )
 
     def _trace(self, note: str) -> Trace:
-        tokens = self.found.tokens
-        corrections = tuple((tokens[at], word) for at, word in sorted(self.found.corrections.items()))
-        notes = "; ".join(filter(None, (note, *self.draft.notes)))
-        return Trace(tokens, corrections, self.classified.scores, tuple(self.considered.candidates), notes)
+        found = self.found
+        corrections: tuple[tuple[str, str], ...] = ()
+        if found.corrections:
+            corrections = tuple((found.tokens[at], word) for at, word in sorted(found.corrections.items()))
+        if self.draft.notes:
+            note = "; ".join(filter(None, (note, *self.draft.notes)))
+        return Trace(found.tokens, corrections, self.classified.scores, tuple(self.considered.candidates), note)
+
+
+def _interrupts(option: Option) -> bool:
+    return isinstance(option.of.rule, Handler) and option.of.rule.interrupts
 
 
 def _words_so_far(session: Session) -> frozenset[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -35,6 +36,11 @@ MOST_STEPS = 100  # of one turn: a guide that starts itself, or a form that open
 class Draft:
     """The session being changed, and what the turn says and asks for. Never leaves the decision core."""
 
+    held: Mapping[int, object] = MappingProxyType({})  # blocks that hold for the message
+    states_problem = False  # besides what the rule that answers has found in it
+    asked_guide = ""  # that a message which says "no" asks for in the same breath
+    _steps = 0
+
     def __init__(self, bot: Bot, session: Session, message: Message, now: datetime) -> None:
         self.bot = bot
         self.session = session
@@ -44,11 +50,7 @@ class Draft:
         self.effects: list[Effect] = []
         self.triggers: list[str] = []
         self.notes: list[str] = []  # for the trace
-        self.held: Mapping[int, object] = {}  # blocks that hold for the message
-        self.states_problem = False  # besides what the rule that answers has found in it
-        self.asked_guide = ""  # that a message which says "no" asks for in the same breath
         self._category = session.category  # before this turn
-        self._steps = 0
 
     def scope(self, result: Mapping[str, SlotValue] | None = None) -> dict[str, object]:
         return scope_of(self.bot, self.session, self.now, result)
@@ -216,15 +218,9 @@ class Draft:
             self.run(self.bot.forms[state.form].done)
 
 
-def first_trigger(steps: Iterable[Step]) -> str | None:
-    """The trigger that has to fire for the steps to make sense, if they have one."""
-    return next((step.trigger for step in steps if isinstance(step, FireTrigger)), None)
-
-
 def way_out(bot: Bot, state: str, trigger: str, scope: Callable[[], Scope]) -> Transition | None:
     """The transition that a trigger takes in a state, or None. ``scope`` is called only when needed."""
-    ways = bot.graph.table.get((state, trigger), ())
-    for way in ways:
+    for way in bot.graph.table.get((state, trigger), ()):
         if not way.conditions:
             return way
         names = scope()

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from supportbot.decision.answers import reading_of
-from supportbot.decision.choose import Rule, refusal
+from supportbot.decision.choose import refusal
 from supportbot.decision.conclude import conclude
 from supportbot.decision.decide import NO_HANDLER, decide, known_session
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found, find
-from supportbot.model.bot import Bot, Guide, When
+from supportbot.model.bot import Bot, Guide, Rule, When
 from supportbot.model.decision import Conclusion, Decision, Outcome
 from supportbot.model.session import Turn
 from supportbot.model.text import tokens
@@ -102,10 +102,10 @@ def _why_not(bot: Bot, turn: Turn, decision: Decision, name: str) -> WhyNot:
     draft = Draft(bot, known_session(bot, turn), turn.message, turn.now)
     draft.change(category=decision.category)
     reasons = []
-    for number, when in enumerate(rule.when, start=1):
+    for number, asked in enumerate(bot.alternatives(rule), start=1):
         found_reasons = [
             reason
-            for reason in (_message_reason(bot, found, when), refusal(draft, rule, when, decision.category))
+            for reason in (_message_reason(bot, found, asked.when), refusal(draft, asked, decision.category))
             if reason
         ]
         if not found_reasons:

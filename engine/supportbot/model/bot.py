@@ -6,11 +6,11 @@ names exists. Durations are seconds. Places point into the YAML that a record ca
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time
 from types import MappingProxyType
-from typing import Literal, TypeVar
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from supportbot.diagnostics import Place
@@ -20,88 +20,18 @@ from supportbot.model.connections import Connection as Connection
 from supportbot.model.graph import Graph
 from supportbot.model.index import Index
 from supportbot.model.operations import Operations
-from supportbot.model.steps import AskModel, Expression, Step, Template
+from supportbot.model.rules import Alternative as Alternative
+from supportbot.model.rules import Category as Category
+from supportbot.model.rules import Example as Example
+from supportbot.model.rules import Examples as Examples
+from supportbot.model.rules import Guide as Guide
+from supportbot.model.rules import Handler as Handler
+from supportbot.model.rules import Rule as Rule
+from supportbot.model.rules import When as When
+from supportbot.model.steps import AskModel, Expression, Step, Template, first_trigger
 
 SlotType = Literal["text", "number", "email", "phone", "date", "time", "choice", "rating"]
 SLOT_TYPES: tuple[SlotType, ...] = ("text", "number", "email", "phone", "date", "time", "choice", "rating")
-
-
-# --- rules --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class When:
-    """One set of conditions that must hold together. Empty tuples and None mean "any".
-
-    ``block`` is the number of a match block in the index (see model/index.py), or None when
-    the message does not matter.
-    """
-
-    states: frozenset[str] = frozenset()
-    categories: frozenset[str] = frozenset()
-    block: int | None = None
-    condition: Expression | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """A message that a rule must win (or must not); ``state`` None: any state that the rule allows."""
-
-    text: str
-    state: str | None
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Examples:
-    match: tuple[Example, ...] = ()
-    no_match: tuple[Example, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Handler:
-    """A rule of handlers.yaml. ``when`` holds alternatives: one that holds is enough."""
-
-    id: str
-    priority: int
-    order: int
-    when: tuple[When, ...]
-    do: tuple[Step, ...]
-    interrupts: bool  # asked before an open form takes the message
-    examples: Examples
-    place: Place
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Guide:
-    """An answer of one category: either ``steps`` to follow (response ids) or ``do``."""
-
-    id: str
-    category: str
-    order: int
-    when: tuple[When, ...]
-    steps: tuple[str, ...]
-    do: tuple[Step, ...]
-    examples: Examples
-    place: Place
-    title: str = ""
-    small_talk: bool = False  # no problem: answers only messages that are mostly this
-
-
-@dataclass(frozen=True, slots=True)
-class Category:
-    """``priority``: a lower number wins over a higher one; equal ones are decided by score."""
-
-    id: str
-    title: str
-    priority: int
-    order: int
-    block: int | None
-    prompt: str | None  # text of its knowledge section
-    guides: tuple[str, ...]
-    examples: Examples
-    place: Place
 
 
 # --- responses ----------------------------------------------------------------------------
@@ -328,30 +258,53 @@ class Bot:
     slots: frozenset[str]
     index: Index
     off: frozenset[str] = frozenset()  # actions that cannot run where the bot is served, because nothing is connected
-    # Derived, so that a decision never searches: by id, and the rules that fit any message.
+    # Derived, so that a decision never searches: by id, by the block whose words bring them up, and the rules that fit
+    # any message.
     handler_by_id: Mapping[str, Handler] = field(init=False)
-    open_handlers: tuple[tuple[Handler, When], ...] = field(init=False)  # not the one that asks the model
-    open_guides: tuple[tuple[Guide, When], ...] = field(init=False)
     fallback_handler: Handler | None = field(init=False)
+    fallback: tuple[Alternative, ...] = field(init=False)  # of that handler
+    by_block: Mapping[int, Alternative] = field(init=False)
+    evidence_for: Mapping[int, Category] = field(init=False)  # by block
+    open_handlers: tuple[Alternative, ...] = field(init=False)  # not the one that asks the model
+    open_guides: tuple[Alternative, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         derive = object.__setattr__
         derive(self, "handler_by_id", {handler.id: handler for handler in self.handlers})
-        asks_model = (handler for handler in self.handlers if AskModel() in handler.do)
+        asks_model = (handler for handler in self.handlers if any(type(step) is AskModel for step in handler.do))
         derive(self, "fallback_handler", next(asks_model, None))
-        asked = [handler for handler in self.handlers if handler is not self.fallback_handler]
-        derive(self, "open_handlers", _any_message(asked, self.index))
-        derive(self, "open_guides", _any_message(self.guides.values(), self.index))
+        derive(self, "evidence_for", dict(self._evidence()))
+        rules: list[Rule] = [*self.handlers, *self.guides.values()]
+        asked = [item for rule in rules for item in self.alternatives(rule)]
+        derive(self, "by_block", {item.when.block: item for item in asked if item.when.block is not None})
+        derive(self, "fallback", tuple(item for item in asked if item.kind == "llm"))
+        is_open = [item for item in asked if self.is_open(item)]
+        derive(self, "open_handlers", tuple(item for item in is_open if item.kind == "handler"))
+        derive(self, "open_guides", tuple(item for item in is_open if item.kind == "guide"))
 
+    def alternatives(self, rule: Rule) -> tuple[Alternative, ...]:
+        """What a turn asks about each ``when`` of a rule."""
+        trigger = first_trigger(rule.do)
+        steps = tuple(map(type, rule.do))
+        if isinstance(rule, Handler):
+            kind: Literal["handler", "llm"] = "llm" if rule is self.fallback_handler else "handler"
+            return tuple(Alternative(rule, when, kind, rule.priority, trigger, steps) for when in rule.when)
+        trigger = self.settings.guides.start if rule.steps else trigger
+        priority = self.categories[rule.category].priority
+        return tuple(Alternative(rule, when, "guide", priority, trigger, steps) for when in rule.when)
 
-Rule = TypeVar("Rule", Handler, Guide)
+    def _evidence(self) -> Iterator[tuple[int, Category]]:
+        """The blocks that speak for a category: its own, and those of its guides, but for small talk."""
+        for category in self.categories.values():
+            if category.block is not None:
+                yield category.block, category
+        for guide in self.guides.values():
+            if not guide.small_talk:  # that says nothing about the problem
+                for when in guide.when:
+                    if when.block is not None:
+                        yield when.block, self.categories[guide.category]
 
-
-def _any_message(rules: Iterable[Rule], index: Index) -> tuple[tuple[Rule, When], ...]:
-    """The alternatives that nothing in a message has to bring up."""
-    return tuple(
-        (rule, when)
-        for rule in rules
-        for when in rule.when
-        if when.block is None or not index.blocks[when.block].positive
-    )
+    def is_open(self, alternative: Alternative) -> bool:
+        """Whether nothing in a message has to bring an alternative up."""
+        block = alternative.when.block
+        return block is None or not self.index.blocks[block].positive

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from msgspec import Struct, field
 
@@ -12,7 +12,7 @@ from supportbot.model.session import Session, SlotValue
 Kind = Literal["handler", "guide", "form", "llm"]
 
 
-class Hit(NamedTuple):
+class Hit(Struct, frozen=True):
     """A pattern found in the message: token span [start, end), matched words, captured values."""
 
     pattern: int
@@ -23,7 +23,7 @@ class Hit(NamedTuple):
     captures: tuple[tuple[str, SlotValue], ...] = ()
 
 
-class Candidate(NamedTuple):
+class Candidate(Struct, frozen=True):
     """A rule that was considered. ``rejected`` says why it did not answer; empty when it fired."""
 
     id: str
@@ -35,13 +35,13 @@ class Candidate(NamedTuple):
     rejected: str = ""
 
 
-class CategoryScore(NamedTuple):
+class CategoryScore(Struct, frozen=True):
     id: str
     score: float
     evidence: tuple[str, ...]
 
 
-class Trace(NamedTuple):
+class Trace(Struct, frozen=True):
     tokens: tuple[str, ...]
     corrections: tuple[tuple[str, str], ...]  # (as typed, as understood)
     categories: tuple[CategoryScore, ...]
@@ -145,7 +145,7 @@ class Reply(Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        return "\n\n".join(part.text for part in self.texts)
+        return self.texts[0].text if len(self.texts) == 1 else "\n\n".join([part.text for part in self.texts])
 
 
 class Conclusion(Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from supportbot.diagnostics import Place
@@ -90,3 +91,8 @@ Step = (
     | CloseConversation
     | AskModel
 )
+
+
+def first_trigger(steps: Iterable[Step]) -> str | None:
+    """The trigger that has to fire for the steps to make sense, if they have one."""
+    return next((step.trigger for step in steps if isinstance(step, FireTrigger)), None)

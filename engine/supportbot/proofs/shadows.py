@@ -62,7 +62,7 @@ class Shadows:
         self.ground = ground
         self.bot = ground.bot
         last = self.bot.fallback_handler
-        self.nothing_else = all(rule is last for rule, _ in (*self.bot.open_handlers, *self.bot.open_guides))
+        self.nothing_else = all(item.rule is last for item in (*self.bot.open_handlers, *self.bot.open_guides))
 
     def of_rule(self, rule: Rule) -> Iterator[Finding]:
         if rule is self.bot.fallback_handler:
@@ -179,7 +179,7 @@ class Shadows:
         if not isinstance(rule, Handler):
             return False
         own = (rule.priority, -found.held[block].words, rule.order)
-        others = [(handler.priority, 0, handler.order) for handler, _ in self.bot.open_handlers]
+        others = [(item.priority, 0, item.rule.order) for item in self.bot.open_handlers]
         for number in rivals:
             handler = self.bot.handler_by_id.get(blocks[number].owner[1])
             if blocks[number].owner[0] == "handler" and handler is not None and handler is not rule:
@@ -288,8 +288,9 @@ def cover_of(bot: Bot, rule: Rule) -> Handler | None:
     """A handler that is asked before a rule and takes any message, in every state of the rule."""
     if rule is bot.fallback_handler:
         return None
-    for handler, when in bot.open_handlers:
-        if handler is rule or handler is bot.fallback_handler or not _comes_before(handler, rule):
+    for item in bot.open_handlers:
+        handler, when = item.rule, item.when
+        if not isinstance(handler, Handler) or handler is rule or not _comes_before(handler, rule):
             continue
         if when.block is not None or when.condition is not None or when.categories:
             continue
