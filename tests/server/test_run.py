@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ import pytest
 from tests.server.world import FakeConversations
 
 from supportbot.errors import SettingsError, UsageError
-from supportbot.server import once
+from supportbot.server import logs, once
 from supportbot.server.app import create_app
 from supportbot.server.options import Secret, ServerLimits, ServerOptions
 from supportbot.server.run import serve, url
@@ -97,6 +98,33 @@ def test_sigint_does_not_wait_for_new_requests() -> None:
             await it.server
 
     asyncio.run(test())
+
+
+def test_the_last_lines_name_the_revision_that_answered_last(caplog: pytest.LogCaptureFixture) -> None:
+    class Revisions(logging.Handler):
+        found: list[tuple[str, str]]
+
+        def emit(self, record: logging.LogRecord) -> None:
+            self.found.append((record.getMessage(), logs.REVISION.get()))
+
+    async def test() -> None:
+        async with running() as it:
+            it.conversations.bot = replace(it.conversations.bot, revision="reloaded")
+            kill(signal.SIGINT)
+            await it.server
+
+    seen = Revisions()
+    seen.found = []
+    logs.logger.addHandler(seen)
+    try:
+        with caplog.at_level(logging.INFO, logs.logger.name):
+            asyncio.run(test())
+    finally:
+        logs.logger.removeHandler(seen)
+    assert [line for line in seen.found if line[0].startswith("stop")] == [
+        ("stopping", "reloaded"),
+        ("stopped", "reloaded"),
+    ]
 
 
 def test_a_turn_that_outlived_its_caller_is_finished_before_the_end() -> None:

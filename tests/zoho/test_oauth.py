@@ -31,8 +31,13 @@ class Caller:
     def __init__(self, zoho: FakeZoho, path: Path, clock: OfficeClock) -> None:
         self.store = SQLiteStore(path)
         self.alerts: list[str] = []
+        self.mended: list[str] = []
         self.actions = HttpActions(
-            zoho.environment(), self.store.outbox, clock.now, lambda _, text: self.alerts.append(text)
+            zoho.environment(),
+            self.store.outbox,
+            clock.now,
+            lambda _, text: self.alerts.append(text),
+            self.mended.append,
         )
         self.bot = starter(timeout=3.0)
 
@@ -88,6 +93,25 @@ def test_each_form_of_an_error_is_held_as_long_as_it_deserves(
                 clock.skip(hold + 1)
                 assert (await restarted.call()).verdict == "done"
                 assert len(zoho.refreshes) == 2
+
+    asyncio.run(played())
+
+
+def test_a_connection_that_signs_in_again_says_so_in_every_process(tmp_path: Path) -> None:
+    async def played() -> None:
+        clock = OfficeClock()
+        answers = [(400, json.dumps(THROTTLED))]
+        async with (
+            FakeZoho(refresh_answers=answers).running() as zoho,
+            caller(zoho, tmp_path, clock) as one,
+            caller(zoho, tmp_path, clock) as other,
+        ):
+            assert (await one.call()).verdict == (await other.call()).verdict == "again"
+            assert (one.mended, other.mended) == ([], [])
+            clock.skip(601)
+            assert (await one.call()).verdict == (await other.call()).verdict == "done"
+            assert set(one.mended) == set(other.mended) == {"desk"}
+            assert len(zoho.refreshes) == 2
 
     asyncio.run(played())
 
