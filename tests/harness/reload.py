@@ -168,7 +168,7 @@ class Storm:
                 break
             self.outcome.late = max(self.outcome.late, loop.time() - due)
             # Every other session is a new one; the others go on, over many revisions.
-            session = f"n{number}" if number % 2 else f"s{number % 4001}"
+            session = f"n{number}" if number % 2 else f"s{number % 401}"
             task = asyncio.create_task(self.ask(client, session, ASKED[number // 2 % len(ASKED)], due))
             tasks.add(task)
             task.add_done_callback(tasks.discard)

@@ -117,7 +117,7 @@ def answer_all(questions: BinaryIO, answers: BinaryIO) -> None:
 def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints is no answer
-    with suppress(OSError):
+    with suppress(OSError, AttributeError):  # not every system has it
         os.nice(_NICE)
     with suppress(BrokenPipeError, KeyboardInterrupt):
         answer_all(sys.stdin.buffer, answers)
