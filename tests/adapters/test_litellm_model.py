@@ -6,12 +6,14 @@ import asyncio
 import logging
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from tests.adapters.openai_server import OpenAIServer
 
+from supportbot.adapters import litellm_model
 from supportbot.adapters.answer_text import clean
 from supportbot.adapters.litellm_model import LiteLLMModel
 from supportbot.model.bot import ModelSettings
@@ -168,6 +170,21 @@ def test_nobody_listens() -> None:
             await model.close()
 
     assert asyncio.run(asked()).error == "failed"
+
+
+def test_while_the_library_is_loaded_nobody_was_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = threading.Event()
+    monkeypatch.setattr(litellm_model, "_import_litellm", lambda: loaded.wait(20) and None)
+
+    async def asked() -> ModelAnswer:
+        model = LiteLLMModel(settings(deadline=0.05), {"BASE": "http://127.0.0.1:9"})
+        try:
+            return await model.answer(PROMPT)
+        finally:
+            loaded.set()
+            await model.close()
+
+    assert asyncio.run(asked()).error == "off"
 
 
 def test_without_a_model_nothing_is_imported_and_the_answer_is_off() -> None:

@@ -72,7 +72,7 @@ class LiteLLMModel:
         except TimeoutError:
             if self._loading is not None and not self._loading.done():
                 log.warning("litellm is still being loaded; nobody was asked")
-                return ModelAnswer(error="busy")
+                return ModelAnswer(error="off")
             log.warning("model %s gave no answer within %.1f s", self._names[0], self._settings.deadline)
             return ModelAnswer(error="timeout", model=self._names[0])
 

@@ -68,15 +68,14 @@ class GuardedModel:
                 await self._places.acquire()
         except TimeoutError:
             return ModelAnswer(error="busy")
-        asked, ok = True, False
+        ok = False
         try:
             answer = await self.model.answer(messages)
-            asked, ok = answer.error != "busy", answer.error in ("", "off")
+            ok = answer.error in ("", "off")
             return answer
         finally:
             self._places.release()
-            if asked:  # also when the caller's deadline cut the call off
-                self.breaker.note(ok)
+            self.breaker.note(ok)  # also when the caller's deadline cut the call off
 
     async def close(self) -> None:
         await self.model.close()
