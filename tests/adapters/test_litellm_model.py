@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from tests.adapters.openai_server import OpenAIServer
 
 from supportbot.adapters import litellm_model
@@ -71,6 +72,30 @@ def test_an_answer_comes_with_its_model_and_tokens() -> None:
     ]
     assert (server.asked[0]["max_tokens"], server.asked[0]["temperature"]) == (50, 0.2)
     assert server.keys == [f"Bearer {KEY}"]
+
+
+def test_questions_share_a_connection() -> None:
+    ports: set[int] = set()
+
+    class Counting(OpenAIServer):
+        async def _ok(self, request: web.Request) -> web.Response:
+            assert request.transport is not None
+            ports.add(request.transport.get_extra_info("peername")[1])
+            return await super()._ok(request)
+
+    async def run() -> None:
+        server = Counting("ok")
+        async with server.running():
+            model = LiteLLMModel(settings(), {"BASE": server.base, "OPENAI_API_KEY": KEY})
+            try:
+                for _ in range(6):
+                    assert (await model.answer(PROMPT)).error == ""
+            finally:
+                await model.close()
+        assert len(server.asked) == 6
+        assert len(ports) == 1
+
+    asyncio.run(run())
 
 
 @pytest.mark.parametrize(

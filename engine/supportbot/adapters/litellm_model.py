@@ -136,7 +136,7 @@ class LiteLLMModel:
                     messages=prompt,
                     temperature=self._settings.temperature,
                     max_tokens=self._settings.max_tokens,
-                    timeout=seconds,
+                    timeout=self._settings.deadline,  # always the same: litellm has a client for each value
                     max_retries=0,
                     num_retries=0,
                     drop_params=True,
