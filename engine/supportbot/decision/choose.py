@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -107,19 +107,20 @@ def handler_options(bot: Bot, found: Found) -> list[Option]:
 
 def guide_options(bot: Bot, found: Found, classified: Classified) -> list[Option]:
     """Guides that the message brings up: the category's own first, then by the categories' scores."""
-    rank = {score.id: place for place, score in enumerate(classified.scores)}
-
-    def order(option: Option) -> tuple[int, int, int]:
-        guide = option.of.rule
-        assert isinstance(guide, Guide)
-        later = len(rank) + 1 if guide.small_talk else 0
-        return (rank.get(guide.category, len(rank)) + later, -option.words, guide.order)
-
     options = _options(bot, found, "guide", bot.open_guides)
-    options = [option for option in options if _is_mostly_small_talk(option, found, classified)]
+    if options:
+        options = [option for option in options if _is_mostly_small_talk(option, found, classified)]
     if len(options) > 1:
-        options.sort(key=order)
+        rank = {score.id: place for place, score in enumerate(classified.scores)}
+        options.sort(key=lambda option: _order(option, rank))
     return options
+
+
+def _order(option: Option, rank: Mapping[str, int]) -> tuple[int, int, int]:
+    guide = option.of.rule
+    assert isinstance(guide, Guide)
+    later = len(rank) + 1 if guide.small_talk else 0
+    return (rank.get(guide.category, len(rank)) + later, -option.words, guide.order)
 
 
 def fallback_options(bot: Bot, found: Found) -> list[Option]:
@@ -134,9 +135,11 @@ def fallback_options(bot: Bot, found: Found) -> list[Option]:
     return options
 
 
-def _options(bot: Bot, found: Found, kind: str, anyway: Iterable[Alternative]) -> list[Option]:
+def _options(bot: Bot, found: Found, kind: str, anyway: Sequence[Alternative]) -> list[Option]:
     """The alternatives of rules of a kind that fit any message, then those that the words bring up."""
-    options = [Option(asked) for asked in anyway if _no_block_forbids(found, asked.when, bot)]
+    options: list[Option] = []
+    if anyway:  # few bots have such rules
+        options = [Option(asked) for asked in anyway if _no_block_forbids(found, asked.when, bot)]
     for number, held in found.held.items():
         asked = bot.by_block.get(number)
         if asked is not None and asked.kind == kind:

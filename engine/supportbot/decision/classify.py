@@ -15,7 +15,7 @@ class Classified(Struct, frozen=True):
     """``category``: the winner, or the conversation's when nothing speaks for any. ``scores``: best first."""
 
     category: str
-    scores: tuple[CategoryScore, ...]
+    scores: tuple[CategoryScore, ...] = ()
 
 
 def classify(bot: Bot, found: Found, current: str) -> Classified:
@@ -25,8 +25,8 @@ def classify(bot: Bot, found: Found, current: str) -> Classified:
         category = bot.evidence_for.get(number)
         if category is not None:
             hits.setdefault(category.id, []).extend(held.hits)
-    if not hits:
-        return Classified(current if current in bot.categories else bot.settings.default_category, ())
+    if not hits:  # as mostly
+        return Classified(current if current in bot.categories else bot.settings.default_category)
     scores = [
         CategoryScore(category, _score(bot, found_hits), evidence(found, found_hits))
         for category, found_hits in hits.items()
@@ -57,7 +57,7 @@ def evidence(found: Found, hits: Sequence[Hit]) -> tuple[str, ...]:
     """The words of the message that patterns found, in the order of the message."""
     if not hits:
         return ()
-    if len(hits) == 1:  # as mostly
+    if len(hits) == 1:
         hit = hits[0]
         return (" ".join(found.tokens[hit.start : hit.end]),) if hit.end > hit.start else ()
     spans = sorted({(hit.start, hit.end) for hit in hits if hit.end > hit.start})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from supportbot.decision.decide import known_session
@@ -19,7 +19,6 @@ from supportbot.model.bot import Bot
 from supportbot.model.decision import (
     CallAction,
     CallModel,
-    Close,
     Conclusion,
     Decision,
     Effect,
@@ -43,9 +42,18 @@ SILENCE = "timeout"
 ASIDE = "channel"  # the channel reported something
 
 
-@dataclass(frozen=True, slots=True)
-class _ModelText:
+class _ModelText(Struct, frozen=True):
     text: str
+
+
+class _Ended(Struct, frozen=True):
+    """A turn whose effects are over, before its reply is worded."""
+
+    session: Session
+    parts: Sequence[Output | _ModelText]
+    values: Mapping[str, SlotValue] = {}
+    triggers: tuple[str, ...] = ()
+    note: str = ""
 
 
 def start_session(bot: Bot, session_id: str, now: datetime, channel: str = "chat") -> Session:
@@ -68,28 +76,17 @@ def reset(bot: Bot, session: Session, now: datetime) -> Session:
 
 def conclude(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcome]) -> Conclusion:
     """Apply the outcomes and word the reply. An effect without an outcome counts as switched off."""
-    draft = Draft(bot, decision.session, turn.message, turn.now)
-    parts: list[Output | _ModelText] = list(decision.outputs)
-    values: dict[str, SlotValue] = {}
-    notes: list[str] = []
-    by_effect = {id(outcome.effect): outcome for outcome in outcomes}
-    for effect in decision.effects:
-        outcome = by_effect.get(id(effect)) or next((item for item in outcomes if item.effect == effect), None)
-        outcome = outcome or Outcome(effect, ok=False, error="off")
-        if isinstance(effect, CallAction):
-            values |= outcome.values
-            _after_action(draft, effect, outcome)
-        else:
-            parts.extend(_after_model(draft, effect, outcome, notes))
-        parts.extend(draft.outputs)
-        draft.outputs.clear()
-    if draft.effects:  # a turn asks the outside world once
-        notes.append(f"not done, because an outcome asked for it: {', '.join(map(_name_of, draft.effects))}")
+    ended = (
+        _after_effects(bot, turn, decision, outcomes)
+        if decision.effects
+        else _Ended(decision.session, decision.outputs)
+    )
     waits = any(outcome.error == PENDING for outcome in outcomes)  # then silence is no lack of an answer
-    reply, changes = _reply(bot, draft.session, parts, values, turn.now, None if waits else bot.settings.fallback)
+    otherwise = None if waits else bot.settings.fallback
+    reply, changes = _reply(bot, ended.session, ended.parts, ended.values, turn.now, otherwise)
     topic = decision.kind == "llm" or (decision.kind == "guide" and bool(bot.guides[decision.handler].steps))
-    session = _finished(bot, draft.session, changes, turn, reply, decision.handler, topic)
-    return Conclusion(session, reply, tuple(draft.triggers), "; ".join((*notes, *draft.notes)))
+    session = _finished(bot, ended.session, changes, turn, reply, decision.handler, topic)
+    return Conclusion(session, reply, ended.triggers, ended.note)
 
 
 def welcome(bot: Bot, turn: Turn) -> Conclusion:
@@ -136,6 +133,27 @@ def settle(bot: Bot, session: Session, effect: CallAction, outcome: Outcome, now
     changes["history"] = _longer(draft.session, Exchange("", reply.text, RESULT, now), bot.settings.limits.history)
     changes["offered"] = session.offered
     return Conclusion(_changed(draft.session, changes), reply, tuple(draft.triggers))
+
+
+def _after_effects(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcome]) -> _Ended:
+    draft = Draft(bot, decision.session, turn.message, turn.now)
+    parts: list[Output | _ModelText] = list(decision.outputs)
+    values: dict[str, SlotValue] = {}
+    notes: list[str] = []
+    by_effect = {id(outcome.effect): outcome for outcome in outcomes}
+    for effect in decision.effects:
+        outcome = by_effect.get(id(effect)) or next((item for item in outcomes if item.effect == effect), None)
+        outcome = outcome or Outcome(effect, ok=False, error="off")
+        if isinstance(effect, CallAction):
+            values |= outcome.values
+            _after_action(draft, effect, outcome)
+        else:
+            parts.extend(_after_model(draft, effect, outcome, notes))
+        parts.extend(draft.outputs)
+        draft.outputs.clear()
+    if draft.effects:  # a turn asks the outside world once
+        notes.append(f"not done, because an outcome asked for it: {', '.join(map(_name_of, draft.effects))}")
+    return _Ended(draft.session, parts, values, tuple(draft.triggers), "; ".join((*notes, *draft.notes)))
 
 
 def _name_of(effect: Effect) -> str:
@@ -218,21 +236,21 @@ def _reply(
     said: list[Suggested] = []
     variants = dict(session.variants)
     handoff: Handing | None = None
-    unstaffed = blocked = False
+    closed, unstaffed, blocked = session.closed, False, False
     for part in parts:
         if isinstance(part, Say):
             worded, variants[part.response] = word(bot, session, part.response, scope)
-            said.append(worded)
+            if worded.text:
+                said.append(worded)
         elif isinstance(part, _ModelText):
             said.append(Suggested(part.text))
         elif isinstance(part, HandOver):
             handoff = Handing(part.department)
         elif isinstance(part, NobodyThere):
             unstaffed = True
-        elif part.block:
-            blocked = True
-    said = [part for part in said if part.text]
-    closed = session.closed or any(isinstance(part, Close) for part in parts)
+        else:
+            closed = True
+            blocked = blocked or part.block
     if otherwise and not said and handoff is None and not closed:
         worded, variants[otherwise] = word(bot, session, otherwise, scope)
         said.append(worded)
@@ -266,7 +284,7 @@ def _no_message(session: Session, now: datetime) -> Message:
 def _finished(
     bot: Bot,
     session: Session,
-    changes: Mapping[str, object],
+    changes: dict[str, object],
     turn: Turn,
     reply: Reply,
     handler: str,
@@ -275,13 +293,11 @@ def _finished(
     limits = bot.settings.limits
     said = turn.message.text[: limits.message_chars]
     exchange = Exchange(said, reply.text, handler, turn.now, topic)
-    ended: dict[str, object] = {
-        "history": _longer(session, exchange, limits.history),
-        "turns": session.turns + 1,
-        "updated_at": turn.now,
-        "timeouts_fired": 0,
-    }
-    return _changed(session, ended | dict(changes))
+    changes["history"] = _longer(session, exchange, limits.history)
+    changes["turns"] = session.turns + 1
+    changes["updated_at"] = turn.now
+    changes["timeouts_fired"] = 0
+    return _changed(session, changes)
 
 
 def _longer(session: Session, exchange: Exchange, most: int) -> tuple[Exchange, ...]:

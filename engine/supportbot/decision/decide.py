@@ -119,7 +119,8 @@ class _Deciding:
     def _remember(self, option: Option) -> None:
         if OpenForm in option.of.steps:
             self.draft.states_problem = self._states_a_problem(option)
-        self.draft.remember({slot: value for hit in option.hits for slot, value in hit.captures})
+        if option.hits:
+            self.draft.remember({slot: value for hit in option.hits for slot, value in hit.captures})
 
     def _guide(self, guide: Guide) -> None:
         running = self.draft.session.guide

@@ -74,31 +74,28 @@ class Draft:
 
     def _step(self, step: Step) -> None:
         match step:
-            case FireTrigger(trigger):
-                self.fire(trigger)
-            case SayResponse(response):
-                self.say(response)
-            case OpenForm(form):
-                self.open_form(form)
-            case RunAction(action):
-                self.effects.append(CallAction(action, dict(self.session.slots)))
-            case SetSlots(values):
-                scope = self.scope()
-                self.remember({slot: render(template, scope) for slot, template in values})
-            case StartGuide(guide):
-                self.start_guide(guide)
-            case NextStep():
-                self.next_step()
-            case Handoff(department):
-                if self._staffed():
-                    self.outputs.append(HandOver(department))
-                else:
-                    self.outputs.append(NobodyThere())
-            case CloseConversation(block):
-                self.outputs.append(Close(block))
-                self.change(closed=True, form=None)
+            case FireTrigger():
+                self.fire(step.trigger)
+            case SayResponse():
+                self.say(step.response)
             case AskModel():
                 self.ask_model()
+            case StartGuide():
+                self.start_guide(step.guide)
+            case NextStep():
+                self.next_step()
+            case OpenForm():
+                self.open_form(step.form)
+            case RunAction():
+                self.effects.append(CallAction(step.action, dict(self.session.slots)))
+            case SetSlots():
+                scope = self.scope()
+                self.remember({slot: render(template, scope) for slot, template in step.values})
+            case Handoff():
+                self.outputs.append(HandOver(step.department) if self._staffed() else NobodyThere())
+            case CloseConversation():
+                self.outputs.append(Close(step.block))
+                self.change(closed=True, form=None)
 
     def _staffed(self) -> bool:
         """Outside the hours, when the bot has any, nobody would be there to take a conversation over."""

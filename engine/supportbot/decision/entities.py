@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from supportbot.decision.moments import moment_at
 from supportbot.model.session import SlotValue
@@ -20,11 +20,21 @@ _PAPERS = ("ticket", "case", "reference", "ref", "invoice", "order")
 _NO_PHONE_AFTER = frozenset((*_CODES, *_PAPERS))
 
 
-@dataclass(frozen=True, slots=True)
 class Reading:
-    """How values are read: ``now`` in the bot's time zone."""
+    """How values are read: at which moment, told in the bot's time zone once it is asked for. Mostly it is not."""
 
-    now: datetime
+    __slots__ = ("_moment", "_now", "_zone")
+
+    def __init__(self, moment: datetime, zone: ZoneInfo | None = None) -> None:
+        self._moment = moment
+        self._zone = zone
+        self._now: datetime | None = None
+
+    @property
+    def now(self) -> datetime:
+        if self._now is None:
+            self._now = self._moment if self._zone is None else self._moment.astimezone(self._zone)
+        return self._now
 
     def spelling(self, text: str, words: tuple[str, ...], start: int, end: int) -> str:
         """Tokens [start, end) as the visitor typed them, or their normal form where that is unclear."""

@@ -31,7 +31,7 @@ def scope_of(
             "guide": guide.guide if guide else "",
             "step": guide.step + 1 if guide else 0,
         },
-        "hours": {"open": is_open(hours, now), "next_open": _next_open(bot, session, now), "week": week(hours)},
+        "hours": _Hours(bot, session, now),
         "form": _form(bot, session, now),
         "now": {
             "date": local.date().isoformat(),
@@ -44,14 +44,33 @@ def scope_of(
     }
 
 
-def _next_open(bot: Bot, session: Session, now: datetime) -> str:
-    """In the visitor's time zone, which is named when clocks show something else there."""
-    hours = bot.settings.hours
-    moment = next_open(hours, now)
-    if moment is None:
-        return ""
-    zone = zone_of(session, hours.zone)
-    return spoken(moment.astimezone(zone), now) + zone_name(zone, hours.zone, moment)
+class _Hours:
+    """The business hours; a text names at most a part of them, and only that part is worked out."""
+
+    __slots__ = ("_bot", "_now", "_session")
+
+    def __init__(self, bot: Bot, session: Session, now: datetime) -> None:
+        self._bot = bot
+        self._session = session
+        self._now = now
+
+    @property
+    def open(self) -> bool:
+        return is_open(self._bot.settings.hours, self._now)
+
+    @property
+    def next_open(self) -> str:
+        """In the visitor's time zone, which is named when clocks show something else there."""
+        hours = self._bot.settings.hours
+        moment = next_open(hours, self._now)
+        if moment is None:
+            return ""
+        zone = zone_of(self._session, hours.zone)
+        return spoken(moment.astimezone(zone), self._now) + zone_name(zone, hours.zone, moment)
+
+    @property
+    def week(self) -> str:
+        return week(self._bot.settings.hours)
 
 
 def _form(bot: Bot, session: Session, now: datetime) -> dict[str, str]:

@@ -32,10 +32,12 @@ def offered(bot: Bot, session: Session, said: Sequence[Suggested]) -> tuple[str,
 
     None while a form asks for something to be typed: a button there would stand for an answer that is none.
     """
+    shown = said[-1].suggestions if said else ()
+    if session.form is None:
+        return shown
     spec = asked_slot(bot, session)
     if spec is not None and spec.type != "choice":
         return ()
-    shown = said[-1].suggestions if said else ()
     return shown or (tuple(value for value, _ in spec.choices) if spec is not None else ())
 
 
@@ -51,8 +53,8 @@ def shorten(labels: Sequence[str], most: int, chars: int) -> tuple[str, ...]:
 
 def meant(text: str, labels: Sequence[str]) -> str | None:
     """The label that an answer stands for: itself, its cut form, its beginning, or its number; None when none."""
-    said = _plain(text)
-    if not said or not labels:
+    said = _plain(text) if labels else ""
+    if not said:
         return None
     for chars in (len(text) + LARGE, LARGE, SMALL):
         pairs = zip(labels, shorten(labels, len(labels), chars), strict=True)

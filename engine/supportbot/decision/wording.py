@@ -18,10 +18,13 @@ def word(bot: Bot, session: Session, response_id: str, scope: Callable[[], Scope
     Variants take turns from a start that the session id fixes: repeatable, and never the same twice in a row.
     """
     wording = _wording(bot, bot.responses[response_id], session)
-    variant = _variant(session, response_id, len(wording.variants))
+    count = len(wording.variants)
+    variant = _variant(session, response_id, count) if count > 1 else 0
     text = _rendered(wording.variants[variant], scope)
-    suggestions = tuple(label for template in wording.suggestions if (label := _rendered(template, scope)))
-    return Suggested(text, suggestions, response_id), variant
+    labels = wording.labels
+    if labels is None:
+        labels = tuple(label for template in wording.suggestions if (label := _rendered(template, scope)))
+    return Suggested(text, labels, response_id), variant
 
 
 def _rendered(template: Template, scope: Callable[[], Scope]) -> str:
@@ -29,12 +32,14 @@ def _rendered(template: Template, scope: Callable[[], Scope]) -> str:
 
 
 def _wording(bot: Bot, response: Response, session: Session) -> Wording:
-    for language in _languages(bot, session):
-        for key in ((language, session.channel), (language, None)):
-            wording = response.wordings.get(key)
-            if wording is not None:
-                return wording
-    return response.wordings[(None, None)]
+    wordings = response.wordings
+    if len(wordings) > 1:
+        for language in _languages(bot, session):
+            for key in ((language, session.channel), (language, None)):
+                wording = wordings.get(key)
+                if wording is not None:
+                    return wording
+    return wordings[(None, None)]
 
 
 def _languages(bot: Bot, session: Session) -> tuple[str | None, ...]:
@@ -48,8 +53,6 @@ def _languages(bot: Bot, session: Session) -> tuple[str | None, ...]:
 
 def _variant(session: Session, response_id: str, count: int) -> int:
     last = session.variants.get(response_id)
-    if count == 1:
-        return 0
     if last is None:
         return crc32(f"{session.id}\0{response_id}".encode("utf-8", "replace")) % count
     return (last + 1) % count

@@ -39,8 +39,16 @@ SLOT_TYPES: tuple[SlotType, ...] = ("text", "number", "email", "phone", "date", 
 
 @dataclass(frozen=True, slots=True)
 class Wording:
+    """``labels``: the suggestions as they are shown, unless one of them has to be rendered."""
+
     variants: tuple[Template, ...]
     suggestions: tuple[Template, ...] = ()
+    labels: tuple[str, ...] | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        plain = all(template.literal for template in self.suggestions)
+        labels = tuple(template.source for template in self.suggestions if template.source) if plain else None
+        object.__setattr__(self, "labels", labels)
 
 
 @dataclass(frozen=True, slots=True)
