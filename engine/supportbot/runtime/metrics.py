@@ -167,7 +167,8 @@ def _own(metrics: Metrics) -> Iterator[Metric]:
     yield _counter("rules_reloads", "Reloads of the bot.", ["result"], metrics.reloads)
     yield _counter("alerts", "Alerts.", ["kind", "result"], metrics.alerts)
     yield _counter("log_messages", "Lines of the log.", ["level"], metrics.lines)
-    store = CounterMetricFamily("supportbot_store_failures", "Reads and writes that the store refused.")
+    text = "Reads and writes that the store refused, and seconds without an answer."
+    store = CounterMetricFamily("supportbot_store_failures", text)
     store.add_metric([], metrics.store_failures)
     yield store
 
