@@ -8,8 +8,11 @@ from __future__ import annotations
 import gc
 import io
 import pickle
+import sys
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
@@ -17,8 +20,9 @@ from supportbot.config.collecting import no_garbage_collection
 from supportbot.model.bot import Bot
 from supportbot.model.index import Node
 
-_PAUSE = 0.0002  # seconds, so that whoever waits for the interpreter gets it
-_BATCH = 2_000  # objects that are let go in one go
+_PAUSE = 0.001  # seconds after each 64 KB, so that whoever waits for the interpreter gets it
+_SHORT = 0.0005  # seconds until a thread that waits for the interpreter is heard; Python's own are ten times as long
+_BATCH = 1_000  # objects that are let go in one go
 _LASTING = (type, ModuleType, FunctionType)  # what records refer to and what outlives them
 
 
@@ -41,7 +45,7 @@ def unwrap(parcel: bytes) -> Bot:
     turn.
     """
     gc.collect(1)
-    with no_garbage_collection():
+    with _turns.short(), no_garbage_collection():
         unpacker = pickle.Unpickler(_InSteps(parcel))
         bot = unpacker.load()
         while level := unpacker.load():
@@ -56,10 +60,17 @@ def unwrap(parcel: bytes) -> Bot:
 
 
 def let_go(bot: Bot) -> Iterator[None]:
-    """Free a bot that nobody reads any more, a few objects each step.
+    """Free a bot that nobody reads any more, a few objects each step, in a thread beside the event loop.
 
     Without that the last reference would free all of it at once: a large bot takes a twentieth of a second.
     """
+    steps = _let_go(bot)
+    del bot
+    with _turns.short():
+        yield from steps
+
+
+def _let_go(bot: Bot) -> Iterator[None]:
     parts: list[object] = [bot]
     known = {id(bot)}
     del bot
@@ -81,6 +92,31 @@ def let_go(bot: Bot) -> Iterator[None]:
 
 def _parts(whole: object) -> list[object]:
     return [held for held in gc.get_referents(whole) if gc.is_tracked(held) and not isinstance(held, _LASTING)]
+
+
+class _Turns:
+    """How long threads hold the interpreter. The event loop asks for it many times in a round, and waits as often."""
+
+    def __init__(self) -> None:
+        self._users = 0
+        self._usual = sys.getswitchinterval()
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def short(self) -> Iterator[None]:
+        self._count(1)
+        try:
+            yield
+        finally:
+            self._count(-1)
+
+    def _count(self, more: int) -> None:
+        with self._lock:
+            self._users += more
+            sys.setswitchinterval(_SHORT if self._users else self._usual)
+
+
+_turns = _Turns()
 
 
 class _Packer(pickle.Pickler):
