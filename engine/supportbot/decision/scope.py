@@ -44,6 +44,13 @@ def scope_of(
     }
 
 
+def plain_scope_of(bot: Bot, session: Session, now: datetime) -> dict[str, object]:
+    """The same with everything worked out, so that it can be kept as JSON."""
+    hours = _Hours(bot, session, now)
+    values = {"open": hours.open, "next_open": hours.next_open, "week": hours.week}
+    return scope_of(bot, session, now) | {"hours": values}
+
+
 class _Hours:
     """The business hours; a text names at most a part of them, and only that part is worked out."""
 

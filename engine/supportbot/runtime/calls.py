@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 from msgspec.structs import replace
 
-from supportbot.decision.scope import scope_of
+from supportbot.decision.scope import plain_scope_of
 from supportbot.model.bot import Action, Bot
 from supportbot.model.session import Session, SlotValue
 from supportbot.runtime.masking import CARD, SECRET, mask
@@ -76,7 +76,7 @@ def call_scope(
     own_id = session.id.removeprefix(_SALESIQ)
     safe = sendable(slots)
     return {
-        **scope_of(bot, replace(session, slots=safe), now),
+        **plain_scope_of(bot, replace(session, slots=safe), now),
         "reference": reference,
         "conversation": {
             "id": session.visitor.get("conversation_id") or own_id,
