@@ -66,6 +66,11 @@ class Block:
     none_count: int
     place: Place
     max_words: int = 0  # of the message; 0 for any length
+    alone: bool = field(init=False)  # each of its phrases is enough: most blocks are nothing else
+
+    def __post_init__(self) -> None:
+        alone = self.has_any and not (self.all_count or self.none_count or self.max_words)
+        object.__setattr__(self, "alone", alone)
 
     @property
     def positive(self) -> bool:
@@ -77,19 +82,88 @@ class Block:
         return not self.max_words or len(tokens) - tokens.count("?") <= self.max_words
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
-    """What one word can be: itself, its beginnings, and every list or group that holds it as a single word.
+class Bundle:
+    """Several nodes that the same words lead to, as one. ``onward``, in place of edges: what may come next -> nodes."""
 
-    ``starts``: nodes after it at which something ends or a gap or value may follow. ``onward``: what may
-    come next in any phrase that begins with it -> the nodes after both. ``corrected``: the word it stands for.
+    __slots__ = ("captures", "edges", "gap", "onward", "patterns", "symbols")
+
+    def __init__(self, nodes: tuple[Node, ...], gap: Stand | None) -> None:
+        self.edges: None = None
+        self.gap = gap
+        self.captures = tuple(capture for node in nodes for capture in node.captures)
+        self.patterns = tuple(dict.fromkeys(pattern for node in nodes for pattern in node.patterns))
+        self.symbols = tuple(dict.fromkeys(symbol for node in nodes for symbol in node.symbols))
+        self.onward: dict[Symbol, tuple[Node, ...]] = {}
+        for node in nodes:
+            for symbol, then in node.edges.items():
+                self.onward[symbol] = (*self.onward.get(symbol, ()), then)
+
+
+Stand = Node | Bundle  # where a walk through the trie stands
+
+
+class Met:
+    """What one word can be: itself, its beginnings, and every list or group that holds it; or a list of several words.
+
+    ``symbol``: the only one there is, if that is so. ``first``: where phrases stand that begin with it. ``after`` says
+    by its bits what may come next in them: none where nothing does, all where that is not all there is to them.
+    ``bit``: which one asks for this word. In a bot of 50,000 phrases that is one place of a large memory to look at,
+    where the edges are five. ``steps``: from where the word led where, for as many places as were met. ``corrected``:
+    the word that it stands for.
     """
 
-    symbols: tuple[Symbol, ...]
-    known: frozenset[Symbol]
-    starts: tuple[Node, ...]
-    onward: Mapping[Symbol, tuple[Node, ...]]
-    corrected: str | None
+    __slots__ = ("after", "bit", "corrected", "first", "known", "steps", "symbol", "symbols")
+
+    def __init__(self, symbols: tuple[Symbol, ...], first: Stand | None) -> None:
+        self.symbols = symbols
+        self.known = frozenset(symbols)
+        self.symbol = symbols[0] if len(symbols) == 1 else None
+        self.first = first
+        self.after = _after(first)
+        self.bit = _SEVERAL if symbols[1:] else _bit(symbols[0]) if symbols else _NOTHING
+        self.steps: dict[Stand, Stand | None] = {}
+        self.corrected: str | None = None
+
+    def standing_for(self, word: str) -> Met:
+        """The same, of a word with a typing mistake."""
+        met = Met(self.symbols, self.first)
+        met.steps = self.steps
+        met.corrected = word
+        return met
+
+
+_SEVERAL, _NOTHING = 254, 255  # the bits of words that can be several things, and of those that are nothing
+
+
+def _bit(symbol: Symbol) -> int:
+    return hash(symbol) % _SEVERAL
+
+
+def _after(stand: Stand | None) -> int:
+    if stand is None:
+        return 0
+    if stand.patterns or stand.captures or stand.gap is not None:
+        return -1
+    onward: Mapping[Symbol, object] = stand.onward if stand.edges is None else stand.edges
+    bits = 1 << _SEVERAL if onward else 0
+    for symbol in onward:
+        bits |= 1 << _bit(symbol)
+    return bits
+
+
+class Memo:
+    """What words make of the trie. Values of pure functions, bounded: words repeat, and so do those beside them."""
+
+    __slots__ = ("bundles", "readings", "steps", "words")
+
+    def __init__(self) -> None:
+        self.words: dict[str, Met] = {}
+        self.readings: dict[tuple[Symbol, ...], Met] = {}
+        self.bundles: dict[tuple[Node, ...], Bundle] = {}
+        self.steps = 0  # of all readings
+
+    def __reduce__(self) -> tuple[type[Memo], tuple[()]]:
+        return Memo, ()  # a bot that travels leaves it behind
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,5 +185,4 @@ class Index:
     regexes: tuple[tuple[int, str], ...] = ()
     anchors: Mapping[int, Anchor] = field(default_factory=dict)  # by pattern
     symbol_names: Mapping[int, str] = field(default_factory=dict)
-    # Words that were met -> what the trie makes of them. A memo of a pure function, bounded: words repeat.
-    met: dict[str, Met] = field(default_factory=dict, compare=False, repr=False)
+    memo: Memo = field(default_factory=Memo, compare=False, repr=False)

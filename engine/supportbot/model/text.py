@@ -108,6 +108,7 @@ _OPENED_APOSTROPHE: dict[str, tuple[str, ...]] = {
 }
 _JOINED = {("e", "mail"): "email", ("e", "mails"): "emails", ("wi", "fi"): "wifi"}
 JOINABLE = frozenset(first for first, _ in _JOINED)
+_SPECIAL = JOINABLE.union(_OPENED)  # words that may not stay as they are
 
 NEGATIONS = frozenset(
     [
@@ -132,11 +133,9 @@ NEGATIONS = frozenset(
     ]
 )
 
-_ASCII_TABLE = {
-    code: chr(code) if chr(code).isalnum() or chr(code) in "'" else " " for code in range(128) if chr(code) != "?"
-}
+# One character for one, which str.translate does in a tenth of the time of anything else.
+_ASCII_TABLE = {code: chr(code) if chr(code).isalnum() or chr(code) in "'?" else " " for code in range(128)}
 _ASCII_TABLE |= {code: chr(code).lower() for code in range(ord("A"), ord("Z") + 1)}
-_ASCII_TABLE[ord("?")] = " ? "
 _ASCII_TABLE[ord("`")] = "'"
 _ASCII_TABLE |= {code: " " if chr(code).isspace() else None for code in (*range(32), 127)}
 
@@ -145,7 +144,14 @@ def tokens(text: str) -> tuple[str, ...]:
     """The words of a text in normal form. Total, and idempotent over ``" ".join(tokens)``."""
     if not text.isascii():
         text = _latin(text)
-    words = text.translate(_ASCII_TABLE).split()
+    asked = text.count("?")
+    if asked:
+        text = text.replace("?", " ? ")
+    text = text.translate(_ASCII_TABLE)
+    words = text.split()
+    once = not asked or (asked == 1 and words[0] != "?")
+    if once and "'" not in text and _SPECIAL.isdisjoint(words):  # most texts, for half the cost
+        return tuple(words[:MAX_TOKENS])
     found: list[str] = []
     for word in words:
         if word == "?":
