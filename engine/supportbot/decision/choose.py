@@ -22,31 +22,30 @@ class Option(Struct, frozen=True):
     hits: tuple[Hit, ...] = ()
 
 
-class Considered:
+class Considered(Struct):
     """The candidates of a turn, in the order in which they were asked."""
 
-    __slots__ = ("bot", "candidates", "found")
-
-    def __init__(self, bot: Bot, found: Found) -> None:
-        self.bot = bot
-        self.found = found
-        self.candidates: list[Candidate] = []
+    draft: Draft
+    found: Found
+    category: str
+    candidates: list[Candidate] = []
 
     def add(self, option: Option, rejected: str = "") -> None:
-        patterns = self.bot.index.patterns
+        asked, hits = option.of, option.hits
+        patterns = self.draft.bot.index.patterns
         self.candidates.append(
             Candidate(
-                id=option.of.rule.id,
-                kind="guide" if option.of.kind == "guide" else "handler",
-                priority=option.of.priority,
+                id=asked.rule.id,
+                kind="guide" if asked.kind == "guide" else "handler",
+                priority=asked.priority,
                 fired=not rejected,
-                matched=evidence(self.found, option.hits),
-                patterns=tuple([patterns[hit.pattern].source for hit in option.hits]),
+                matched=evidence(self.found, hits) if hits else (),
+                patterns=tuple([patterns[hit.pattern].source for hit in hits]) if hits else (),
                 rejected=rejected,
             )
         )
 
-    def first(self, options: Iterable[Option], draft: Draft, category: str) -> Option | None:
+    def first(self, options: Iterable[Option]) -> Option | None:
         """The first option whose conditions hold; the ones after it are noted as beaten."""
         chosen: Option | None = None
         for option in options:
@@ -54,7 +53,7 @@ class Considered:
                 if option.of.rule is not chosen.of.rule:
                     self.add(option, _beaten_by(chosen, option))
                 continue
-            reason = refusal(draft, option.of, category)
+            reason = refusal(self.draft, option.of, self.category)
             self.add(option, reason)
             if not reason:
                 chosen = option
@@ -63,7 +62,7 @@ class Considered:
 
 def refusal(draft: Draft, asked: Alternative, category: str) -> str:
     """Why a rule whose patterns hold may not answer now; empty when it may."""
-    reason = unmet(draft, asked.when, category)
+    reason = unmet(draft, asked.when, category) if asked.conditional else ""
     if reason:
         return reason
     trigger = asked.trigger
@@ -97,19 +96,25 @@ def _beaten_by(chosen: Option, option: Option) -> str:
     return f"{winner.rule.id} is asked first (priority {winner.priority})"
 
 
-def handler_options(bot: Bot, found: Found) -> list[Option]:
-    """Handlers that the message brings up, in the order in which they are asked; not the fallback."""
-    options = _options(bot, found, "handler", bot.open_handlers)
-    if len(options) > 1:
-        options.sort(key=lambda option: (option.of.priority, -option.words, option.of.rule.order))
-    return options
+def brought_up(bot: Bot, found: Found) -> tuple[list[Option], list[Option]]:
+    """Handlers that the message brings up, in the order in which they are asked, without the fallback; and guides."""
+    handlers: list[Option] = []
+    guides: list[Option] = []
+    if bot.open_handlers or bot.open_guides:  # in few bots
+        handlers += [Option(asked) for asked in bot.open_handlers if _no_block_forbids(found, asked.when.block, bot)]
+        guides += [Option(asked) for asked in bot.open_guides if _no_block_forbids(found, asked.when.block, bot)]
+    for number, held in found.held.items():
+        asked = bot.by_block[number]
+        if asked is not None and asked.kind != "llm":
+            (guides if asked.kind == "guide" else handlers).append(Option(asked, held.words, held.hits))
+    if len(handlers) > 1:
+        handlers.sort(key=lambda option: (option.of.priority, -option.words, option.of.rule.order))
+    return handlers, guides
 
 
-def guide_options(bot: Bot, found: Found, classified: Classified) -> list[Option]:
-    """Guides that the message brings up: the category's own first, then by the categories' scores."""
-    options = _options(bot, found, "guide", bot.open_guides)
-    if options:
-        options = [option for option in options if _is_mostly_small_talk(option, found, classified)]
+def by_category(guides: Sequence[Option], found: Found, classified: Classified) -> list[Option]:
+    """Guides in the order in which they are asked: the category's own first, then by the categories' scores."""
+    options = [option for option in guides if _is_mostly_small_talk(option, found, classified)]
     if len(options) > 1:
         rank = {score.id: place for place, score in enumerate(classified.scores)}
         options.sort(key=lambda option: _order(option, rank))
@@ -127,33 +132,22 @@ def fallback_options(bot: Bot, found: Found) -> list[Option]:
     """The alternatives of the last resort that the message allows, in their order."""
     options = []
     for asked in bot.fallback:
-        held = found.held.get(asked.when.block) if asked.when.block is not None else None
+        block = asked.when.block
+        held = found.held.get(block) if block is not None else None
         if held is not None:
             options.append(Option(asked, held.words, held.hits))
-        elif bot.is_open(asked) and _no_block_forbids(found, asked.when, bot):
+        elif block is None or (bot.is_open(asked) and _no_block_forbids(found, block, bot)):
             options.append(Option(asked))
     return options
 
 
-def _options(bot: Bot, found: Found, kind: str, anyway: Sequence[Alternative]) -> list[Option]:
-    """The alternatives of rules of a kind that fit any message, then those that the words bring up."""
-    options: list[Option] = []
-    if anyway:  # few bots have such rules
-        options = [Option(asked) for asked in anyway if _no_block_forbids(found, asked.when, bot)]
-    for number, held in found.held.items():
-        asked = bot.by_block.get(number)
-        if asked is not None and asked.kind == kind:
-            options.append(Option(asked, held.words, held.hits))
-    return options
-
-
-def _no_block_forbids(found: Found, when: When, bot: Bot) -> bool:
+def _no_block_forbids(found: Found, block: int | None, bot: Bot) -> bool:
     """A block of ``none`` alone holds unless one of them was found."""
-    if when.block is None:
+    if block is None:
         return True
-    if not bot.index.blocks[when.block].takes(found.tokens):
+    if not bot.index.blocks[block].takes(found.tokens):
         return False
-    return not any(bot.index.patterns[pattern].use.block == when.block for pattern in found.hits)
+    return not any(bot.index.patterns[pattern].use.block == block for pattern in found.hits)
 
 
 def _is_mostly_small_talk(option: Option, found: Found, classified: Classified) -> bool:

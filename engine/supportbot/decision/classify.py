@@ -22,7 +22,7 @@ def classify(bot: Bot, found: Found, current: str) -> Classified:
     """Lowest priority first, then highest score, then the order of the files."""
     hits: dict[str, list[Hit]] = {}
     for number, held in found.held.items():
-        category = bot.evidence_for.get(number)
+        category = bot.evidence_for[number]
         if category is not None:
             hits.setdefault(category.id, []).extend(held.hits)
     if not hits:  # as mostly
@@ -55,8 +55,6 @@ def _score(bot: Bot, hits: Sequence[Hit]) -> float:
 
 def evidence(found: Found, hits: Sequence[Hit]) -> tuple[str, ...]:
     """The words of the message that patterns found, in the order of the message."""
-    if not hits:
-        return ()
     if len(hits) == 1:
         hit = hits[0]
         return (" ".join(found.tokens[hit.start : hit.end]),) if hit.end > hit.start else ()

@@ -9,9 +9,9 @@ from supportbot.decision.answers import reading_of
 from supportbot.decision.choose import (
     Considered,
     Option,
+    brought_up,
+    by_category,
     fallback_options,
-    guide_options,
-    handler_options,
     refusal,
     unmet,
 )
@@ -40,40 +40,39 @@ def decide(bot: Bot, turn: Turn) -> Decision:
 
 
 class _Deciding:
+    __slots__ = ("bot", "category", "classified", "considered", "draft", "found", "guides", "handlers")
+
     def __init__(self, bot: Bot, turn: Turn) -> None:
         self.bot = bot
         message, most = turn.message, bot.settings.limits.message_chars
         if len(message.text) > most:
             message = replace(message, text=message.text[:most])
-        self.draft = Draft(bot, known_session(bot, turn), message, turn.now)
+        session = known_session(bot, turn)
+        self.draft = draft = Draft(bot, session, message, turn.now)
         self.found: Found = find(bot.index, message.text, reading_of(bot, turn.now))
-        self.draft.held = self.found.held
-        before = self.draft.session.category
-        self.classified: Classified = classify(bot, self.found, before)
+        draft.held = self.found.held
+        self.classified: Classified = classify(bot, self.found, session.category)
         self.category = self.classified.category
-        if self.category != before:
-            self.draft.change(category=self.category)
-        self.considered = Considered(bot, self.found)
+        if self.category != session.category:
+            draft.change(category=self.category)
+        self.considered = Considered(draft, self.found, self.category)
+        self.handlers, guides = brought_up(bot, self.found)
+        self.guides = by_category(guides, self.found, self.classified) if guides else guides
 
     def decision(self) -> Decision:
         form = self.draft.session.form
-        if form is None:
-            return self._by_rules(handler_options(self.bot, self.found))
-        return self._despite(form)
+        return self._by_rules() if form is None else self._despite(form)
 
     # --- rules ----------------------------------------------------------------------------
 
-    def _by_rules(self, handlers: list[Option]) -> Decision:
-        option = self._first_rule(handlers) or self._first_rule(self._guides())
+    def _by_rules(self) -> Decision:
+        first = self.considered.first
+        option = first(self.handlers) or first(self.guides) or first(fallback_options(self.bot, self.found))
         if option is not None:
             return self._apply(option)
-        return self._fall_back()
-
-    def _first_rule(self, options: list[Option]) -> Option | None:
-        return self.considered.first(options, self.draft, self.category)
-
-    def _guides(self) -> list[Option]:
-        return guide_options(self.bot, self.found, self.classified)
+        if self.bot.settings.fallback:
+            self.draft.say(self.bot.settings.fallback)
+        return self._decided(NO_HANDLER, "handler", "no rule fits")
 
     def _apply(self, option: Option) -> Decision:
         rule = option.of.rule
@@ -93,7 +92,7 @@ class _Deciding:
             return  # what failed was somebody else's advice: see NextStep
         known = _words_so_far(self.draft.session)
         no = {at for hit in refusing.hits for at in range(hit.start, hit.end)}
-        for option in self._guides():
+        for option in self.guides:
             guide = option.of.rule
             if not isinstance(guide, Guide) or not guide.steps or running.guide == guide.id:
                 continue
@@ -108,7 +107,7 @@ class _Deciding:
         own = {at for hit in option.hits for at in range(hit.start, hit.end)}
         running = self.draft.session.guide
         known = self.bot.guides[running.guide].category if running is not None else ""
-        for other in self._guides():
+        for other in self.guides:
             guide = other.of.rule
             if not isinstance(guide, Guide) or not guide.steps or guide.category == known:
                 continue
@@ -119,8 +118,9 @@ class _Deciding:
     def _remember(self, option: Option) -> None:
         if OpenForm in option.of.steps:
             self.draft.states_problem = self._states_a_problem(option)
-        if option.hits:
-            self.draft.remember({slot: value for hit in option.hits for slot, value in hit.captures})
+        captured = {slot: value for hit in option.hits for slot, value in hit.captures}
+        if captured:
+            self.draft.remember(captured)
 
     def _guide(self, guide: Guide) -> None:
         running = self.draft.session.guide
@@ -129,34 +129,25 @@ class _Deciding:
         else:
             self.draft.start_guide(guide.id)
 
-    def _fall_back(self) -> Decision:
-        option = self._first_rule(fallback_options(self.bot, self.found))
-        if option is not None:
-            return self._apply(option)
-        if self.bot.settings.fallback:
-            self.draft.say(self.bot.settings.fallback)
-        return self._decided(NO_HANDLER, "handler", "no rule fits")
-
     # --- forms ----------------------------------------------------------------------------
 
     def _despite(self, form: FormState) -> Decision:
         """While a form is open: a person can be asked for from inside any, then the form takes the message."""
-        handlers = handler_options(self.bot, self.found)
-        option = self._first_rule([option for option in handlers if _interrupts(option)])
+        option = self.considered.first([option for option in self.handlers if _interrupts(option)])
         if option is None:
-            return self._by_form(form, handlers)
+            return self._by_form(form)
         self.draft.change(form=None)
         return self._apply(option)
 
-    def _by_form(self, form: FormState, handlers: list[Option]) -> Decision:
-        options = [*(option for option in handlers if not _interrupts(option)), *self._guides()]
+    def _by_form(self, form: FormState) -> Decision:
+        options = [*(option for option in self.handlers if not _interrupts(option)), *self.guides]
         others = [option for option in options if option.hits and self._may_replace(form, option)]
         turn = forms.take(self.draft, self.found, bool(others))
         if turn.taken:
             self._note_form(form, turn.note, others)
             return self._decided(f"form.{form.form}", "form", turn.note)
         if self.draft.session.form is None:
-            return self._by_rules(handlers)
+            return self._by_rules()
         return self._digression(form, others) if others else self._asked_between(form)
 
     def _asked_between(self, form: FormState) -> Decision:
@@ -229,7 +220,7 @@ class _Deciding:
     # --- the result -----------------------------------------------------------------------
 
     def _decided(self, handler: str, kind: Kind, note: str = "") -> Decision:
-        draft = self.draft
+        draft, found = self.draft, self.found
         return Decision(
             handler=handler,
             kind=kind,
@@ -239,18 +230,19 @@ class _Deciding:
             session=draft.session,
             outputs=tuple(draft.outputs),
             effects=tuple(draft.effects),
-            trace=self._trace(note),
+            trace=Trace(
+                tokens=found.tokens,
+                corrections=_corrections(found) if found.corrections else (),
+                categories=self.classified.scores,
+                candidates=tuple(self.considered.candidates),
+                note="; ".join(filter(None, (note, *draft.notes))) if draft.notes else note,
+            ),
             triggers=tuple(draft.triggers),
         )
 
-    def _trace(self, note: str) -> Trace:
-        found = self.found
-        corrections: tuple[tuple[str, str], ...] = ()
-        if found.corrections:
-            corrections = tuple((found.tokens[at], word) for at, word in sorted(found.corrections.items()))
-        if self.draft.notes:
-            note = "; ".join(filter(None, (note, *self.draft.notes)))
-        return Trace(found.tokens, corrections, self.classified.scores, tuple(self.considered.candidates), note)
+
+def _corrections(found: Found) -> tuple[tuple[str, str], ...]:
+    return tuple([(found.tokens[at], word) for at, word in sorted(found.corrections.items())])
 
 
 def _interrupts(option: Option) -> bool:

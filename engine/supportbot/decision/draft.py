@@ -70,32 +70,29 @@ class Draft:
             self._steps += 1
             if self._steps > MOST_STEPS:
                 return
-            self._step(step)
-
-    def _step(self, step: Step) -> None:
-        match step:
-            case FireTrigger():
-                self.fire(step.trigger)
-            case SayResponse():
-                self.say(step.response)
-            case AskModel():
-                self.ask_model()
-            case StartGuide():
-                self.start_guide(step.guide)
-            case NextStep():
-                self.next_step()
-            case OpenForm():
-                self.open_form(step.form)
-            case RunAction():
-                self.effects.append(CallAction(step.action, dict(self.session.slots)))
-            case SetSlots():
-                scope = self.scope()
-                self.remember({slot: render(template, scope) for slot, template in step.values})
-            case Handoff():
-                self.outputs.append(HandOver(step.department) if self._staffed() else NobodyThere())
-            case CloseConversation():
-                self.outputs.append(Close(step.block))
-                self.change(closed=True, form=None)
+            match step:
+                case FireTrigger():
+                    self.fire(step.trigger)
+                case SayResponse():
+                    self.outputs.append(Say(step.response))
+                case AskModel():
+                    self.ask_model()
+                case StartGuide():
+                    self.start_guide(step.guide)
+                case NextStep():
+                    self.next_step()
+                case OpenForm():
+                    self.open_form(step.form)
+                case RunAction():
+                    self.effects.append(CallAction(step.action, dict(self.session.slots)))
+                case SetSlots():
+                    scope = self.scope()
+                    self.remember({slot: render(template, scope) for slot, template in step.values})
+                case Handoff():
+                    self.outputs.append(HandOver(step.department) if self._staffed() else NobodyThere())
+                case CloseConversation():
+                    self.outputs.append(Close(step.block))
+                    self.change(closed=True, form=None)
 
     def _staffed(self) -> bool:
         """Outside the hours, when the bot has any, nobody would be there to take a conversation over."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from supportbot.decision.moments import moment_at
 from supportbot.model.session import SlotValue
 from supportbot.model.text import JOINABLE, tokens
@@ -20,20 +22,17 @@ _PAPERS = ("ticket", "case", "reference", "ref", "invoice", "order")
 _NO_PHONE_AFTER = frozenset((*_CODES, *_PAPERS))
 
 
-class Reading:
+class Reading(Struct):
     """How values are read: at which moment, told in the bot's time zone once it is asked for. Mostly it is not."""
 
-    __slots__ = ("_moment", "_now", "_zone")
-
-    def __init__(self, moment: datetime, zone: ZoneInfo | None = None) -> None:
-        self._moment = moment
-        self._zone = zone
-        self._now: datetime | None = None
+    moment: datetime
+    zone: ZoneInfo | None = None
+    _now: datetime | None = None
 
     @property
     def now(self) -> datetime:
         if self._now is None:
-            self._now = self._moment if self._zone is None else self._moment.astimezone(self._zone)
+            self._now = self.moment if self.zone is None else self.moment.astimezone(self.zone)
         return self._now
 
     def spelling(self, text: str, words: tuple[str, ...], start: int, end: int) -> str:

@@ -271,8 +271,8 @@ class Bot:
     handler_by_id: Mapping[str, Handler] = field(init=False)
     fallback_handler: Handler | None = field(init=False)
     fallback: tuple[Alternative, ...] = field(init=False)  # of that handler
-    by_block: Mapping[int, Alternative] = field(init=False)
-    evidence_for: Mapping[int, Category] = field(init=False)  # by block
+    by_block: tuple[Alternative | None, ...] = field(init=False)
+    evidence_for: tuple[Category | None, ...] = field(init=False)  # by block
     open_handlers: tuple[Alternative, ...] = field(init=False)  # not the one that asks the model
     open_guides: tuple[Alternative, ...] = field(init=False)
 
@@ -281,25 +281,28 @@ class Bot:
         derive(self, "handler_by_id", {handler.id: handler for handler in self.handlers})
         asks_model = (handler for handler in self.handlers if any(type(step) is AskModel for step in handler.do))
         derive(self, "fallback_handler", next(asks_model, None))
-        derive(self, "evidence_for", dict(self._evidence()))
+        blocks = range(len(self.index.blocks))
+        derive(self, "evidence_for", tuple(map(dict(self._evidence()).get, blocks)))
         rules: list[Rule] = [*self.handlers, *self.guides.values()]
         asked = [item for rule in rules for item in self.alternatives(rule)]
-        derive(self, "by_block", {item.when.block: item for item in asked if item.when.block is not None})
+        derive(self, "by_block", tuple(map({item.when.block: item for item in asked}.get, blocks)))
         derive(self, "fallback", tuple(item for item in asked if item.kind == "llm"))
         is_open = [item for item in asked if self.is_open(item)]
         derive(self, "open_handlers", tuple(item for item in is_open if item.kind == "handler"))
         derive(self, "open_guides", tuple(item for item in is_open if item.kind == "guide"))
 
-    def alternatives(self, rule: Rule) -> tuple[Alternative, ...]:
+    def alternatives(self, rule: Rule) -> list[Alternative]:
         """What a turn asks about each ``when`` of a rule."""
+        kind: Literal["handler", "guide", "llm"] = "guide"
         trigger = first_trigger(rule.do)
-        steps = tuple(map(type, rule.do))
         if isinstance(rule, Handler):
-            kind: Literal["handler", "llm"] = "llm" if rule is self.fallback_handler else "handler"
-            return tuple(Alternative(rule, when, kind, rule.priority, trigger, steps) for when in rule.when)
-        trigger = self.settings.guides.start if rule.steps else trigger
-        priority = self.categories[rule.category].priority
-        return tuple(Alternative(rule, when, "guide", priority, trigger, steps) for when in rule.when)
+            kind = "llm" if rule is self.fallback_handler else "handler"
+            priority = rule.priority
+        else:
+            priority = self.categories[rule.category].priority
+            trigger = self.settings.guides.start if rule.steps else trigger
+        steps = tuple(map(type, rule.do))
+        return [Alternative(rule, when, kind, priority, trigger, steps, when.conditional) for when in rule.when]
 
     def _evidence(self) -> Iterator[tuple[int, Category]]:
         """The blocks that speak for a category: its own, and those of its guides, but for small talk."""

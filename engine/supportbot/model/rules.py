@@ -24,6 +24,11 @@ class When:
     block: int | None = None
     condition: Expression | None = None
 
+    @property
+    def conditional(self) -> bool:
+        """Whether more is asked than what the message says."""
+        return bool(self.states or self.categories or self.condition is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -93,7 +98,8 @@ class Alternative(Struct, frozen=True):
     """One ``when`` of a rule and what a turn asks about it, looked up once, when the bot is made.
 
     ``kind``: llm for the handler that asks the model when no rule fits. ``trigger``: has to lead somewhere for the
-    rule's steps to make sense. ``steps``: what kinds of steps the rule has.
+    rule's steps to make sense. ``steps``: what kinds of steps the rule has. ``conditional``: the message alone does
+    not decide.
     """
 
     rule: Rule
@@ -102,3 +108,4 @@ class Alternative(Struct, frozen=True):
     priority: int
     trigger: str | None
     steps: tuple[type[Step], ...]
+    conditional: bool

@@ -95,4 +95,7 @@ Step = (
 
 def first_trigger(steps: Iterable[Step]) -> str | None:
     """The trigger that has to fire for the steps to make sense, if they have one."""
-    return next((step.trigger for step in steps if isinstance(step, FireTrigger)), None)
+    for step in steps:
+        if isinstance(step, FireTrigger):
+            return step.trigger
+    return None
