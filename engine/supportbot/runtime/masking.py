@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 import re2
@@ -169,8 +170,12 @@ def mask_secrets(text: str) -> str:
     return text if masked == before else str(masked)
 
 
+@lru_cache(maxsize=64)
 def _is_harmless(text: str) -> bool:
-    """Whether surely no rule can find anything: a look that costs a twentieth of the rules."""
+    """Whether surely no rule can find anything: a look that costs a twentieth of the rules.
+
+    A turn asks for the same text several times: for its record, its history and its log line.
+    """
     if not text.isascii() or "@" in text or any(map(text.__contains__, "0123456789")):
         return False
     low = text.lower()

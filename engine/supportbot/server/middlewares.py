@@ -15,7 +15,7 @@ from supportbot.runtime.ids import new_id
 from supportbot.runtime.tallies import LABELS_END
 from supportbot.server import logs
 from supportbot.server.problems import REVISION_HEADER, Problem, from_http_error, problem_response
-from supportbot.server.service import SERVICE
+from supportbot.server.service import SERVICE, Service
 
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
@@ -40,31 +40,44 @@ SECURITY_HEADERS = {
 async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give the request its id and turn whatever goes wrong into a response that says no more than it should."""
     loop = asyncio.get_running_loop()
-    request[STARTED] = loop.time()
+    request[STARTED] = started = loop.time()
     service = request.app[SERVICE]
+    revision, tracing = service.bot.revision, service.beside.tracing
     if not logs.REQUEST_ID.get():  # the protocol may have given one already
         logs.REQUEST_ID.set(request_id_of(request.headers.get("X-Request-ID", "")))
-    logs.REVISION.set(service.bot.revision)
-    if found := TRACEPARENT.fullmatch(request.headers.get("traceparent", "")):
-        logs.TRACE_ID.set(found[1])
-    if (tracing := service.beside.tracing) is not None:
-        tracing.arrived(request.method, _route(request), found[0] if found else "", logs.REQUEST_ID.get())
-    response = await _answer(request, handler)
+    logs.REVISION.set(revision)
+    parent = _parent_of(request)
+    route = _route(request)
+    if tracing is not None:
+        tracing.arrived(request.method, route, parent, logs.REQUEST_ID.get())
+    response = await _answer(request, handler, service)
     if tracing is not None:
         tracing.responded(response.status)
-    headers = response.headers
-    headers.setdefault(REVISION_HEADER, service.bot.revision)
+    response.headers.setdefault(REVISION_HEADER, revision)
     if service.draining:
         response.force_close()
-    quiet = request.path in QUIET or DECIDED in request
-    level = logging.DEBUG if quiet and response.status < 400 else logging.INFO
-    seconds = loop.time() - request[STARTED]
-    service.metrics.requests.add(
-        f"{_route(request)}{LABELS_END}{_method(request)}{LABELS_END}{response.status}", seconds
-    )
-    facts = {"method": request.method, "path": request.path, "status": response.status, "seconds": round(seconds, 4)}
-    logs.log(level, "request", **facts)
+    seconds = loop.time() - started
+    service.metrics.requests.add(f"{route}{LABELS_END}{_method(request)}{LABELS_END}{response.status}", seconds)
+    _log_request(request, response.status, seconds)
     return response
+
+
+def _parent_of(request: web.Request) -> str:
+    """The caller's W3C traceparent; empty without a sane one."""
+    given = request.headers.get("traceparent")
+    found = TRACEPARENT.fullmatch(given) if given else None
+    if found is None:
+        return ""
+    logs.TRACE_ID.set(found[1])
+    return found[0]
+
+
+def _log_request(request: web.Request, status: int, seconds: float) -> None:
+    quiet = status < 400 and (DECIDED in request or request.path in QUIET)
+    level = logging.DEBUG if quiet else logging.INFO
+    if logs.logger.isEnabledFor(level):
+        facts = {"method": request.method, "path": request.path, "status": status, "seconds": round(seconds, 4)}
+        logs.log(level, "request", **facts)
 
 
 def _uncounted(path: str) -> bool:
@@ -82,8 +95,7 @@ def _method(request: web.Request) -> str:
     return request.method if request.method in METHODS else "other"
 
 
-async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    service = request.app[SERVICE]
+async def _answer(request: web.Request, handler: Handler, service: Service) -> web.StreamResponse:
     try:
         if not _uncounted(request.path) and (wait := service.wait_for_address(request.remote or "")):
             detail = "These are too many requests from one address. Slow down a little."
@@ -114,6 +126,6 @@ async def seal(request: web.BaseRequest, response: web.StreamResponse) -> None:
     """Headers of every response; a view's own ones stay."""
     headers = response.headers
     headers["X-Request-ID"] = logs.REQUEST_ID.get()
+    headers.popall("Server", None)
     for name, value in SECURITY_HEADERS.items():
         headers.setdefault(name, value)
-    headers.popall("Server", None)

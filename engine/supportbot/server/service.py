@@ -22,6 +22,7 @@ from supportbot.runtime.metrics import Metrics
 from supportbot.runtime.ports import Clock, Model, Store
 from supportbot.runtime.rates import Rates
 from supportbot.server import logs
+from supportbot.server.deadlines import Deadlines
 from supportbot.server.observing import Beside
 from supportbot.server.options import ServerOptions, is_loopback
 from supportbot.server.salesiq_channel import Channel, read_channel
@@ -75,6 +76,7 @@ class Service:
         self.beside = beside or Beside()
         self.sessions, self.addresses = Rates(), Rates()
         self._work: set[asyncio.Task[object]] = set()
+        self._deadlines = Deadlines()
 
     @property
     def bot(self) -> Bot:
@@ -164,9 +166,8 @@ class Service:
 
     async def wait(self, task: asyncio.Task[T], deadline: float) -> T:
         """The result of started work. Raises TimeoutError at ``deadline`` (loop time); the work goes on."""
-        loop = asyncio.get_running_loop()
         try:
-            await asyncio.wait((task,), timeout=max(0.0, deadline - loop.time()))  # never cancels what it waits for
+            await self._deadlines.wait(task, deadline)
         finally:
             if not task.done():
                 logs.log(logging.WARNING, "turn goes on without its caller")
