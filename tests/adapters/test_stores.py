@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,11 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from supportbot.adapters import sqlite_schema, sqlite_turns
 from supportbot.adapters.memory_store import MemoryStore
-from supportbot.adapters.sqlite_store import SQLiteStore, _decode, _encode
+from supportbot.adapters.sqlite_store import SQLiteStore, _decode
+from supportbot.adapters.sqlite_turns import encode
 from supportbot.errors import StoreError
 from supportbot.model.session import Exchange, FormState, GuideState, Session
-from supportbot.runtime.ports import Conflict, Record, Store
+from supportbot.runtime.ports import Conflict, Record, Store, StoredReply
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 11, 23, 10, 15, tzinfo=UTC)
@@ -143,10 +146,9 @@ def test_concurrent_sessions_share_transactions_and_all_survive(tmp_path: Path) 
 def test_a_job_that_fails_does_not_spoil_the_others_of_its_transaction(tmp_path: Path) -> None:
     async def run() -> None:
         store = SQLiteStore(tmp_path / "s.db")
-        await store.commit(session("first"), record("taken", "first"))
         results = await asyncio.gather(
             store.commit(session("a"), record("ra", "a")),
-            store.commit(session("b"), record("taken", "b")),  # the id of another record
+            store.commit(session("b"), replace(record("rb", "b"), text="\ud800")),  # cannot be written as UTF-8
             store.commit(session("c"), record("rc", "c")),
             return_exceptions=True,
         )
@@ -270,6 +272,56 @@ def test_a_file_that_cannot_be_used_is_a_store_error_with_a_remedy(
     asyncio.run(run())
 
 
+def test_an_older_layout_is_brought_up_with_all_that_it_holds(tmp_path: Path) -> None:
+    file = tmp_path / "old.db"
+    with closing(sqlite3.connect(file)) as connection, connection:
+        for version in (1, 2, 3):
+            connection.executescript(sqlite_schema._STEPS[version])
+        connection.execute("INSERT INTO schema_version VALUES (3)")
+        old, told = session("old"), record("r1", "old")
+        turns = sqlite_turns.rows_of(old, [told], StoredReply("m1", b"{}", NOW, NOW))
+        sqlite_turns.write(connection, turns)
+
+    async def run() -> None:
+        store = SQLiteStore(file)
+        try:
+            assert await store.load("old") == old
+            assert await store.records("old") == (told,)
+            assert await store.reply("old", "m1", NOW) == b"{}"
+        finally:
+            await store.close()
+
+    asyncio.run(run())
+
+
+def test_a_conflict_among_turns_that_are_written_together_spoils_no_other(tmp_path: Path) -> None:
+    async def run() -> None:
+        store = SQLiteStore(tmp_path / "s.db", keep=10)
+        try:
+            for name in "ab":
+                await store.commit(session(name, version=1), record(f"{name}1", name))
+            versions = {"a": 2, "b": 7, "c": 1}
+            done = await asyncio.gather(
+                *(
+                    store.commit(
+                        session(name, version=version),
+                        record(f"{name}{version}", name),
+                        StoredReply(f"m-{name}", name.encode(), NOW, NOW),
+                    )
+                    for name, version in versions.items()
+                ),
+                return_exceptions=True,
+            )
+            assert [type(item) for item in done] == [type(None), Conflict, type(None)]
+            assert {name: len(await store.records(name)) for name in "abc"} == {"a": 2, "b": 1, "c": 1}
+            assert await store.reply("b", "m-b", NOW) is None
+            assert await store.reply("c", "m-c", NOW) == b"c"
+        finally:
+            await store.close()
+
+    asyncio.run(run())
+
+
 def test_a_newer_layout_is_refused(tmp_path: Path) -> None:
     async def run() -> None:
         path = tmp_path / "s.db"
@@ -324,6 +376,6 @@ def test_any_session_comes_back_as_it_was(
     slots: dict[str, str | int | float | bool], name: str, said: list[str]
 ) -> None:
     full = session(name, slots=slots, history=tuple(Exchange(text, text, "h", NOW) for text in said))
-    again = _decode(name, _encode(full))
+    again = _decode(name, encode(full))
     assert again == full
     assert {key: type(value) for key, value in again.slots.items()} == {k: type(v) for k, v in slots.items()}

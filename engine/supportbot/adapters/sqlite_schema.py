@@ -7,7 +7,7 @@ import sqlite3
 from supportbot.adapters.outbox_schema import OUTBOX
 from supportbot.errors import StoreError
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _FIRST = """
 CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL);
@@ -42,7 +42,30 @@ CREATE TABLE tallies (
     name TEXT NOT NULL, labels TEXT NOT NULL, value REAL NOT NULL, PRIMARY KEY (name, labels)) WITHOUT ROWID;
 CREATE TABLE snapshots (revision TEXT PRIMARY KEY, at REAL NOT NULL, files BLOB NOT NULL)
 """
-_STEPS = {1: _FIRST, 2: _SECOND, 3: OUTBOX}
+# Records and replies in the order of their arrival: sorted by ids, each one took a page of its own to the disk.
+_FOURTH = """
+ALTER TABLE records RENAME TO sorted_records;
+CREATE TABLE records (
+    id TEXT NOT NULL, session_id TEXT NOT NULL, message_id TEXT NOT NULL, request_id TEXT NOT NULL,
+    at REAL NOT NULL, revision TEXT NOT NULL, channel TEXT NOT NULL, text TEXT NOT NULL, reply TEXT NOT NULL,
+    state TEXT NOT NULL, next_state TEXT NOT NULL, category TEXT NOT NULL, handler TEXT NOT NULL, kind TEXT NOT NULL,
+    actions TEXT NOT NULL, model TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+    error TEXT NOT NULL, elapsed REAL NOT NULL, day TEXT NOT NULL, conversation TEXT NOT NULL,
+    opening INTEGER NOT NULL, result TEXT NOT NULL, cost REAL NOT NULL, saved INTEGER NOT NULL);
+INSERT INTO records SELECT id, session_id, message_id, request_id, at, revision, channel, text, reply, state,
+    next_state, category, handler, kind, actions, model, tokens_in, tokens_out, error, elapsed, day, conversation,
+    opening, result, cost, saved FROM sorted_records ORDER BY rowid;
+DROP TABLE sorted_records;
+CREATE INDEX records_by_session ON records (session_id, at);
+CREATE INDEX records_by_time ON records (at);
+ALTER TABLE replies RENAME TO sorted_replies;
+CREATE TABLE replies (session_id TEXT NOT NULL, key TEXT NOT NULL, at REAL NOT NULL, body BLOB NOT NULL);
+INSERT INTO replies SELECT session_id, key, at, body FROM sorted_replies ORDER BY at;
+DROP TABLE sorted_replies;
+CREATE UNIQUE INDEX replies_by_key ON replies (session_id, key);
+CREATE INDEX replies_by_time ON replies (at)
+"""
+_STEPS = {1: _FIRST, 2: _SECOND, 3: OUTBOX, 4: _FOURTH}
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import msgspec
 from supportbot.adapters.sqlite_figures import read_figures
 from supportbot.adapters.sqlite_memory import SessionMemory
 from supportbot.adapters.sqlite_outbox import SQLiteOutbox, write_changes
+from supportbot.adapters.sqlite_turns import COLUMNS, FIELDS, rows_of, write
 from supportbot.adapters.sqlite_worker import SQLiteWorker
 from supportbot.errors import StoreError
 from supportbot.model.session import Session
@@ -27,25 +27,13 @@ from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, Store
 from supportbot.runtime.queued import NO_CHANGES, CallChanges
 from supportbot.runtime.tallies import DAY_COST, DAY_TOKENS, Tallies, tallies_of
 
-_FIELDS = Record.__struct_fields__
-_COLUMNS = ", ".join(_FIELDS)
-_ADD_RECORD = f"INSERT INTO records ({_COLUMNS}) VALUES ({', '.join('?' for _ in _FIELDS)})"
-_PUT_SESSION = (
-    "INSERT INTO sessions (id, version, state, closed, updated_at, body) VALUES (?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state, closed = excluded.closed, "
-    "updated_at = excluded.updated_at, body = excluded.body WHERE version = excluded.version - 1"
-)
-_PUT_REPLY = "INSERT OR REPLACE INTO replies (session_id, key, at, body) VALUES (?, ?, ?, ?)"
 _KNOWN_KEYS = 256  # of a session, kept in memory with it
 _SNAPSHOTS = 3
 _PURGED = 2_000  # rows of a table at a time
 _CHECKPOINTS = 20
 _TRIAL_BYTES = 32 * 1024  # more than a turn writes
 
-_encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Session)
-_values = attrgetter(*_FIELDS)
-_AT, _ACTIONS = list(_FIELDS).index("at"), list(_FIELDS).index("actions")
 
 
 class SQLiteStore:
@@ -97,26 +85,20 @@ class SQLiteStore:
         ended: Record | None = None,
         changes: CallChanges = NO_CHANGES,
     ) -> None:
-        row = _session_row(session)
         new = [item for item in (ended, record) if item is not None]
-        rows = [_record_row(item) for item in new]
-        surely_new = self._memory.size > 0  # nobody else writes the file, and ``reply`` was asked before
-        answer = None if reply is None else (session.id, reply.key, reply.at.timestamp(), reply.body)
+        rows = rows_of(session, new, reply)
+        # Else another process may have answered the message; with a memory nobody else writes the file.
+        alike = changes is NO_CHANGES and (reply is None or self._memory.size > 0)
 
         def work(connection: sqlite3.Connection) -> None:
-            if reply is not None and not surely_new and _answered(connection, session.id, reply):
+            if reply is not None and not self._memory.size and _answered(connection, session.id, reply):
                 raise Conflict(session.id)
-            if connection.execute(_PUT_SESSION, row).rowcount == 0:
-                raise Conflict(session.id)
-            for values in rows:
-                connection.execute(_ADD_RECORD, values)
-            if answer is not None:
-                connection.execute(_PUT_REPLY, answer)
+            write(connection, rows)
             write_changes(connection, changes)
 
         try:
             tallies = [tallies_of(item) for item in new]
-            await self._worker.ask(work, writes=True, tallies=tallies)
+            await self._worker.ask(work, writes=True, tallies=tallies, rows=rows if alike else None)
         except BaseException:  # also a cancelled wait: whether it was written is not known
             self._memory.forget(session.id)
             raise
@@ -175,9 +157,9 @@ class SQLiteStore:
             gone = connection.execute(f"DELETE FROM records WHERE rowid {found}", old).rowcount
             found = "IN (SELECT id FROM sessions WHERE updated_at < ? LIMIT ?)"
             sessions = connection.execute(f"DELETE FROM sessions WHERE id {found}", old).rowcount
-            found = "IN (SELECT session_id, key FROM replies WHERE at < ? LIMIT ?)"
+            found = "IN (SELECT rowid FROM replies WHERE at < ? LIMIT ?)"
             values = (replies_before.timestamp(), _PURGED)
-            gone += connection.execute(f"DELETE FROM replies WHERE (session_id, key) {found}", values).rowcount
+            gone += connection.execute(f"DELETE FROM replies WHERE rowid {found}", values).rowcount
             found = "IN (SELECT id FROM calls WHERE state != 'waiting' AND finished_at < ? LIMIT ?)"
             gone += connection.execute(f"DELETE FROM calls WHERE id {found}", old).rowcount
             connection.execute("DELETE FROM shared_answers WHERE at < ?", old[:1])
@@ -194,7 +176,7 @@ class SQLiteStore:
         """The decision records of one session, oldest first."""
 
         def work(connection: sqlite3.Connection) -> list[Any]:
-            query = f"SELECT {_COLUMNS} FROM records WHERE session_id = ? ORDER BY at, rowid"
+            query = f"SELECT {COLUMNS} FROM records WHERE session_id = ? ORDER BY at, rowid"
             return connection.execute(query, (session_id,)).fetchall()
 
         return tuple(_record(row) for row in await self._worker.ask(work, writes=False))
@@ -273,18 +255,6 @@ def _empty_log(connection: sqlite3.Connection) -> None:
             return
 
 
-def _encode(session: Session) -> bytes:
-    try:
-        return _encoder.encode(session)
-    except (TypeError, ValueError, OverflowError, RecursionError) as failure:
-        raise StoreError(f"session {session.id!r} holds something that cannot be stored: {failure}") from failure
-
-
-def _session_row(session: Session) -> tuple[Any, ...]:
-    moment = session.updated_at.timestamp()
-    return (session.id, session.version, session.state, session.closed, moment, _encode(session))
-
-
 def _decode(session_id: str, body: bytes) -> Session:
     try:
         return _decoder.decode(body)
@@ -294,15 +264,8 @@ def _decode(session_id: str, body: bytes) -> Session:
         ) from failure
 
 
-def _record_row(record: Record) -> tuple[Any, ...]:
-    row = list(_values(record))
-    row[_AT] = record.at.timestamp()
-    row[_ACTIONS] = ",".join(record.actions)
-    return tuple(row)
-
-
 def _record(row: tuple[Any, ...]) -> Record:
-    from_row = dict(zip(_FIELDS, row, strict=True))
+    from_row = dict(zip(FIELDS, row, strict=True))
     moment = datetime.fromtimestamp(from_row["at"], tz=UTC)
     actions = tuple(filter(None, from_row["actions"].split(",")))
     return Record(**{**from_row, "at": moment, "actions": actions, "opening": bool(from_row["opening"])})

@@ -12,6 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from supportbot.adapters.sqlite_schema import prepare
+from supportbot.adapters.sqlite_turns import Rows, write_all
 from supportbot.errors import StoreError
 from supportbot.runtime.ports import Conflict
 from supportbot.runtime.tallies import Tallies
@@ -28,10 +29,11 @@ Work = Callable[[sqlite3.Connection], Any]
 
 
 class _Job:
-    __slots__ = ("alone", "answer", "failure", "future", "loop", "tallies", "work", "writes")
+    __slots__ = ("alone", "answer", "failure", "future", "loop", "rows", "tallies", "work", "writes")
 
-    def __init__(self, work: Work, writes: bool, tallies: Sequence[Tallies], alone: bool) -> None:
+    def __init__(self, work: Work, writes: bool, tallies: Sequence[Tallies], alone: bool, rows: Rows | None) -> None:
         self.work = work
+        self.rows = rows
         self.writes = writes
         self.alone = alone
         self.tallies = tallies
@@ -60,10 +62,12 @@ class SQLiteWorker:
         writes: bool,
         tallies: Sequence[Tallies] = (),
         alone: bool = False,
+        rows: Rows | None = None,
     ) -> Result:
         """Run ``work`` in the thread; what writes is on the disk on return. Raises StoreError.
 
-        ``alone``: in no transaction, not even in that of other jobs.
+        ``alone``: in no transaction, not even in that of other jobs. ``rows``: all that ``work`` would write, when it
+        answers nothing; they may be written together with those of other jobs instead.
         """
         if self._closed:
             raise StoreError(f"the store {self.path.name} is closed")
@@ -72,7 +76,7 @@ class SQLiteWorker:
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="supportbot-store", daemon=True)
             self._thread.start()
-        job = _Job(work, writes, tallies, alone)
+        job = _Job(work, writes, tallies, alone, rows)
         if self._gathered and self._gathered[0].loop is not job.loop:
             self._hand_over()  # left behind by a loop that was stopped
         self._gathered.append(job)
@@ -157,10 +161,12 @@ class SQLiteWorker:
         try:
             if writes:
                 connection.execute("BEGIN IMMEDIATE")  # a later upgrade from reading would fail at once, not wait
+            written = self._written_together(connection, jobs)
             for job in jobs:
                 job.failure = None
                 try:
-                    job.answer = job.work(connection)
+                    if job.rows is None or not written:
+                        job.answer = job.work(connection)
                     for tallies in job.tallies:
                         _add(added, tallies)
                 except Conflict as refused:  # found before anything was written: it does not undo its neighbours
@@ -174,6 +180,12 @@ class SQLiteWorker:
             self._connection = None  # opened anew by the next job: the file may be gone, moved or mended by then
             connection.close()  # undoes what was not committed
             raise
+
+    @staticmethod
+    def _written_together(connection: sqlite3.Connection, jobs: list[_Job]) -> bool:
+        """Whether all rows of turns are written: a statement for many takes half the time of one for each."""
+        turns = [job.rows for job in jobs if job.rows is not None]
+        return len(turns) > 1 and write_all(connection, turns)
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
