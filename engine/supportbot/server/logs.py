@@ -41,6 +41,7 @@ OURS = frozenset(
 )
 
 logger = logging.getLogger("supportbot.server")
+_root = logging.getLogger()
 _lines: Lines | None = None  # where our own lines go, once it is configured
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
 
@@ -55,8 +56,8 @@ def _name(level: int) -> str:
 def log(level: int, event: str, **facts: Any) -> None:
     """Log an event with facts, e.g. ``log(logging.INFO, "decided", handler="callback")``. ``event`` is ours."""
     if logger.isEnabledFor(level):
-        if _lines is not None:  # the way through the logging library costs more than the line itself
-            _lines.take(level, event, facts)
+        if _lines is not None and not logger.handlers and _root.handlers == [_lines]:
+            _lines.take(level, event, facts)  # the way through the logging library costs more than the line itself
         else:
             logger.log(level, "%s", event, extra={"facts": facts})
 
@@ -132,9 +133,8 @@ def configure(level: str = "INFO", style: Style = "auto", stream: TextIO | None 
     target = stream or sys.stderr
     readable = style == "text" or (style == "auto" and target.isatty())
     _lines = Lines(target, TextStyle() if readable else JsonStyle())
-    root = logging.getLogger()
-    root.handlers[:] = [_lines]
-    root.setLevel(logging.WARNING)
+    _root.handlers[:] = [_lines]
+    _root.setLevel(logging.WARNING)
     logging.getLogger("supportbot").setLevel(_level(level))
 
 
