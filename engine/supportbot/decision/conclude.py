@@ -76,36 +76,34 @@ def reset(bot: Bot, session: Session, now: datetime) -> Session:
 
 def conclude(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcome]) -> Conclusion:
     """Apply the outcomes and word the reply. An effect without an outcome counts as switched off."""
-    ended = (
-        _after_effects(bot, turn, decision, outcomes)
-        if decision.effects
-        else _Ended(decision.session, decision.outputs)
-    )
-    waits = any(outcome.error == PENDING for outcome in outcomes)  # then silence is no lack of an answer
-    otherwise = None if waits else bot.settings.fallback
-    reply, changes = _reply(bot, ended.session, ended.parts, ended.values, turn.now, otherwise)
+    ended, otherwise = _Ended(decision.session, decision.outputs), bot.settings.fallback
+    if decision.effects:
+        ended = _after_effects(bot, turn, decision, outcomes)
+        if any(outcome.error == PENDING for outcome in outcomes):  # then silence is no lack of an answer
+            otherwise = None
+    worded = _worded(bot, ended.session, ended.parts, ended.values, turn.now, otherwise)
     topic = decision.kind == "llm" or (decision.kind == "guide" and bool(bot.guides[decision.handler].steps))
-    session = _finished(bot, ended.session, changes, turn, reply, decision.handler, topic)
-    return Conclusion(session, reply, ended.triggers, ended.note)
+    session = _finished(bot, ended.session, worded, turn, decision.handler, topic)
+    return Conclusion(session, worded.reply, ended.triggers, ended.note)
 
 
 def welcome(bot: Bot, turn: Turn) -> Conclusion:
     """The greeting of a conversation that begins without a question."""
     parts: list[Output | _ModelText] = [Say(bot.settings.greeting)] if bot.settings.greeting else []
     session = known_session(bot, turn)
-    reply, changes = _reply(bot, session, parts, {}, turn.now)
-    return Conclusion(_finished(bot, session, changes, turn, reply, GREETING, False), reply)
+    worded = _worded(bot, session, parts, {}, turn.now)
+    return Conclusion(_finished(bot, session, worded, turn, GREETING, False), worded.reply)
 
 
 def silence(
     bot: Bot, session: Session, outputs: Sequence[Output], triggers: Sequence[str], now: datetime
 ) -> Conclusion:
     """The reply to a silence: what time-outs say, without a message of the visitor."""
-    reply, changes = _reply(bot, session, list(outputs), {}, now)
-    if reply.texts:
-        exchange = Exchange("", reply.text, SILENCE, now)
-        changes["history"] = _longer(session, exchange, bot.settings.limits.history)
-    return Conclusion(_changed(session, changes), reply, tuple(triggers))
+    worded = _worded(bot, session, outputs, {}, now)
+    history = session.history
+    if worded.reply.texts:
+        history = _longer(bot, session, Exchange("", worded.reply.text, SILENCE, now))
+    return Conclusion(_changed(session, worded, history), worded.reply, tuple(triggers))
 
 
 def aside(bot: Bot, session: Session, steps: Sequence[Step], now: datetime) -> Conclusion:
@@ -115,10 +113,10 @@ def aside(bot: Bot, session: Session, steps: Sequence[Step], now: datetime) -> C
     outputs: list[Output | _ModelText] = [
         output for output in draft.outputs if not isinstance(output, HandOver | NobodyThere)
     ]
-    reply, changes = _reply(bot, draft.session, outputs, {}, now)
-    changes["history"] = _longer(draft.session, Exchange("", reply.text, ASIDE, now), bot.settings.limits.history)
-    changes["updated_at"] = now
-    return Conclusion(_changed(draft.session, changes), reply, tuple(draft.triggers))
+    worded = _worded(bot, draft.session, outputs, {}, now)
+    history = _longer(bot, draft.session, Exchange("", worded.reply.text, ASIDE, now))
+    changed = replace(_changed(draft.session, worded, history), updated_at=now)
+    return Conclusion(changed, worded.reply, tuple(draft.triggers))
 
 
 def settle(bot: Bot, session: Session, effect: CallAction, outcome: Outcome, now: datetime) -> Conclusion:
@@ -129,10 +127,10 @@ def settle(bot: Bot, session: Session, effect: CallAction, outcome: Outcome, now
     outputs: list[Output | _ModelText] = [
         output for output in draft.outputs if not isinstance(output, HandOver | NobodyThere)
     ]
-    reply, changes = _reply(bot, draft.session, outputs, outcome.values, now)
-    changes["history"] = _longer(draft.session, Exchange("", reply.text, RESULT, now), bot.settings.limits.history)
-    changes["offered"] = session.offered
-    return Conclusion(_changed(draft.session, changes), reply, tuple(draft.triggers))
+    worded = _worded(bot, draft.session, outputs, outcome.values, now)
+    history = _longer(bot, draft.session, Exchange("", worded.reply.text, RESULT, now))
+    changed = replace(_changed(draft.session, worded, history), offered=session.offered)
+    return Conclusion(changed, worded.reply, tuple(draft.triggers))
 
 
 def _after_effects(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcome]) -> _Ended:
@@ -140,10 +138,8 @@ def _after_effects(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[
     parts: list[Output | _ModelText] = list(decision.outputs)
     values: dict[str, SlotValue] = {}
     notes: list[str] = []
-    by_effect = {id(outcome.effect): outcome for outcome in outcomes}
     for effect in decision.effects:
-        outcome = by_effect.get(id(effect)) or next((item for item in outcomes if item.effect == effect), None)
-        outcome = outcome or Outcome(effect, ok=False, error="off")
+        outcome = _outcome_of(effect, outcomes)
         if isinstance(effect, CallAction):
             values |= outcome.values
             _after_action(draft, effect, outcome)
@@ -154,6 +150,17 @@ def _after_effects(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[
     if draft.effects:  # a turn asks the outside world once
         notes.append(f"not done, because an outcome asked for it: {', '.join(map(_name_of, draft.effects))}")
     return _Ended(draft.session, parts, values, tuple(draft.triggers), "; ".join((*notes, *draft.notes)))
+
+
+def _outcome_of(effect: Effect, outcomes: Sequence[Outcome]) -> Outcome:
+    """The very effect is looked for first: a turn may ask for the same thing twice."""
+    for outcome in outcomes:
+        if outcome.effect is effect:
+            return outcome
+    for outcome in outcomes:
+        if outcome.effect == effect:
+            return outcome
+    return Outcome(effect, ok=False, error="off")
 
 
 def _name_of(effect: Effect) -> str:
@@ -223,15 +230,23 @@ def _split_request(text: str) -> tuple[str, str]:
     return "\n".join(kept).strip(), request
 
 
-def _reply(
+class _Worded(Struct, frozen=True):
+    """A reply, and what it leaves behind in the session."""
+
+    reply: Reply
+    variants: dict[str, int]
+    offered: tuple[str, ...]
+
+
+def _worded(
     bot: Bot,
     session: Session,
     parts: Sequence[Output | _ModelText],
     values: Mapping[str, SlotValue],
     now: datetime,
     otherwise: str | None = None,
-) -> tuple[Reply, dict[str, object]]:
-    """The parts in words, and what they change in the session. ``otherwise``: said to who would hear nothing at all."""
+) -> _Worded:
+    """The parts in words. ``otherwise``: said to who would hear nothing at all."""
     scope = _Scope(bot, session, now, values)
     said: list[Suggested] = []
     variants = dict(session.variants)
@@ -255,50 +270,46 @@ def _reply(
         worded, variants[otherwise] = word(bot, session, otherwise, scope)
         said.append(worded)
     reply = Reply(tuple(said), handoff, closed, unstaffed and handoff is None, blocked)
-    return reply, {"variants": variants, "closed": closed, "offered": offered(bot, session, said)}
+    return _Worded(reply, variants, offered(bot, session, said))
 
 
-class _Scope:
+class _Scope(Struct):
     """The names that texts see, made when the first text asks for them: most texts are plain and need none."""
 
-    __slots__ = ("_asked", "_made")
-
-    def __init__(self, bot: Bot, session: Session, now: datetime, values: Mapping[str, SlotValue]) -> None:
-        self._asked = (bot, session, now, values)
-        self._made: Scope | None = None
+    bot: Bot
+    session: Session
+    now: datetime
+    values: Mapping[str, SlotValue]
+    made: Scope | None = None
 
     def __call__(self) -> Scope:
-        if self._made is None:
-            self._made = scope_of(*self._asked)
-        return self._made
-
-
-def _changed(session: Session, changes: Mapping[str, object]) -> Session:
-    return replace(session, version=session.version + 1, **changes)
+        if self.made is None:
+            self.made = scope_of(self.bot, self.session, self.now, self.values)
+        return self.made
 
 
 def _no_message(session: Session, now: datetime) -> Message:
     return Message("", session.id, "", session.channel, now)
 
 
-def _finished(
-    bot: Bot,
-    session: Session,
-    changes: dict[str, object],
-    turn: Turn,
-    reply: Reply,
-    handler: str,
-    topic: bool,
-) -> Session:
-    limits = bot.settings.limits
-    said = turn.message.text[: limits.message_chars]
-    exchange = Exchange(said, reply.text, handler, turn.now, topic)
-    changes["history"] = _longer(session, exchange, limits.history)
-    changes["turns"] = session.turns + 1
-    changes["updated_at"] = turn.now
-    changes["timeouts_fired"] = 0
-    return _changed(session, changes)
+def _changed(session: Session, worded: _Worded, history: tuple[Exchange, ...]) -> Session:
+    return replace(
+        session,
+        version=session.version + 1,
+        variants=worded.variants,
+        closed=worded.reply.closed,
+        offered=worded.offered,
+        history=history,
+    )
 
 
-def _longer(session: Session, exchange: Exchange, most: int) -> tuple[Exchange, ...]:
+def _finished(bot: Bot, session: Session, worded: _Worded, turn: Turn, handler: str, topic: bool) -> Session:
+    said = turn.message.text[: bot.settings.limits.message_chars]
+    exchange = Exchange(said, worded.reply.text, handler, turn.now, topic)
+    changed = _changed(session, worded, _longer(bot, session, exchange))
+    return replace(changed, turns=session.turns + 1, updated_at=turn.now, timeouts_fired=0)
+
+
+def _longer(bot: Bot, session: Session, exchange: Exchange) -> tuple[Exchange, ...]:
+    most = bot.settings.limits.history
     return (*session.history, exchange)[-most:] if most > 0 else ()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from zlib import crc32
 
 from supportbot.decision.render import Scope, render
-from supportbot.model.bot import Bot, Response, Wording
+from supportbot.model.bot import Bot, Wording
 from supportbot.model.decision import Suggested
 from supportbot.model.session import Session
-from supportbot.model.steps import Template
+
+Key = tuple[str | None, str | None]  # language and channel
+_USUAL: Key = (None, None)  # every response has this one
 
 
 def word(bot: Bot, session: Session, response_id: str, scope: Callable[[], Scope]) -> tuple[Suggested, int]:
@@ -17,29 +19,25 @@ def word(bot: Bot, session: Session, response_id: str, scope: Callable[[], Scope
 
     Variants take turns from a start that the session id fixes: repeatable, and never the same twice in a row.
     """
-    wording = _wording(bot, bot.responses[response_id], session)
+    wordings = bot.responses[response_id].wordings
+    wording = wordings[_USUAL] if len(wordings) == 1 else _wording(bot, wordings, session)
     count = len(wording.variants)
     variant = _variant(session, response_id, count) if count > 1 else 0
-    text = _rendered(wording.variants[variant], scope)
+    template = wording.variants[variant]
+    text = template.source if template.literal else render(template, scope())
     labels = wording.labels
     if labels is None:
-        labels = tuple(label for template in wording.suggestions if (label := _rendered(template, scope)))
+        labels = tuple(label for template in wording.suggestions if (label := render(template, scope())))
     return Suggested(text, labels, response_id), variant
 
 
-def _rendered(template: Template, scope: Callable[[], Scope]) -> str:
-    return template.source if template.literal else render(template, scope())
-
-
-def _wording(bot: Bot, response: Response, session: Session) -> Wording:
-    wordings = response.wordings
-    if len(wordings) > 1:
-        for language in _languages(bot, session):
-            for key in ((language, session.channel), (language, None)):
-                wording = wordings.get(key)
-                if wording is not None:
-                    return wording
-    return wordings[(None, None)]
+def _wording(bot: Bot, wordings: Mapping[Key, Wording], session: Session) -> Wording:
+    for language in _languages(bot, session):
+        for key in ((language, session.channel), (language, None)):
+            wording = wordings.get(key)
+            if wording is not None:
+                return wording
+    return wordings[_USUAL]
 
 
 def _languages(bot: Bot, session: Session) -> tuple[str | None, ...]:
