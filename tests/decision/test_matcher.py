@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,8 +13,10 @@ from tests.decision.conftest import index_of, search
 
 from supportbot.compiler.blocks import Typos
 from supportbot.config.yaml_nodes import YamlMap
+from supportbot.decision import met
 from supportbot.decision.matcher import Found
 from supportbot.diagnostics import Place
+from supportbot.model.index import Memo
 
 LISTS = {
     "yes": ["yes", "sounds (good|great)"],
@@ -177,6 +181,23 @@ def test_the_longest_way_to_match_is_kept() -> None:
         index_of(["printer [is] offline [again] today"]), "printer offline today printer is offline again today"
     )
     assert found.hits[0].words == 5
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "span"),
+    [
+        ("a * b", "a b b", (0, 2)),
+        ("a * b * c", "a b c x c", (0, 3)),
+        ("a b", "a b a b", (0, 2)),
+        ("a * b", "a b x a b", (0, 2)),
+        ("<yes>", "yes sounds good", (1, 3)),
+    ],
+)
+def test_of_hits_with_as_many_words_the_leftmost_and_shortest_is_kept(
+    phrase: str, text: str, span: tuple[int, int]
+) -> None:
+    hit = search(index_of([phrase], lists=LISTS), text).hits[0]
+    assert (hit.start, hit.end) == span
 
 
 # --- captured values --------------------------------------------------------------------------
@@ -360,6 +381,36 @@ def test_any_text_is_searched_and_always_alike(text: str) -> None:
     for hit in found.hits.values():
         assert 0 <= hit.start <= hit.end <= len(found.tokens)
         assert hit.words >= 1
+
+
+@given(st.lists(TALK, min_size=2, max_size=4))
+def test_what_was_remembered_changes_nothing(texts: list[str]) -> None:
+    forgetful = [search(replace(INDEX, memo=Memo()), text) for text in texts]
+    assert [search(INDEX, text) for text in texts] == forgetful
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(met, "MEMO_WORDS", 3)
+    monkeypatch.setattr(met, "MEMO_STEPS", 5)
+    index = replace(INDEX, memo=Memo())
+    most = 0
+    for first in PARTS.split():
+        for second in PARTS.split():
+            text = f"call {first} printer {second} no longer works back"
+            assert search(index, text) == search(INDEX, text)
+            most = max(most, len(index.memo.words), len(index.memo.readings), index.memo.steps)
+    assert most == 5
+
+
+def test_words_that_are_nothing_remember_no_bot() -> None:
+    search(INDEX, "call xyzzy back, i am xyzzy from xyzzy")
+    assert not met.NOTHING.steps
+
+
+def test_a_bot_travels_without_what_was_remembered() -> None:
+    search(INDEX, "printer offline")
+    assert INDEX.memo.words
+    assert not pickle.loads(pickle.dumps(INDEX.memo)).words
 
 
 def test_a_hostile_message_is_searched_in_few_steps() -> None:

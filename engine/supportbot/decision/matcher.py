@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -23,7 +22,7 @@ Captures = tuple[tuple[str, SlotValue], ...]
 Step = tuple[Stand, int, int, Captures]  # where a walk stands, the position after it, words matched, values taken
 
 
-class Held(NamedTuple):
+class Held(Struct, frozen=True):
     """A match block that holds: matched words in all, its hits."""
 
     block: int
@@ -62,6 +61,28 @@ def hits_in(index: Index, words: tuple[str, ...], reading: Reading) -> dict[int,
 _UNSEEN = Node()  # no place that a step leads to
 
 
+class _Walked:
+    """Which ways of one walk were taken. Few walks have any, and very few so many that it matters."""
+
+    __slots__ = ("steps", "taken")
+
+    def __init__(self) -> None:
+        self.steps = 0
+        self.taken: set[tuple[Stand, int, int]] = set()
+
+    def next_of(self, ways: list[Step]) -> Step | None:
+        """The last of the ways that is not taken yet."""
+        while ways:
+            way = ways.pop()
+            self.steps += 1
+            if self.steps <= MANY_STEPS:
+                return way
+            if way[:3] not in self.taken:
+                self.taken.add(way[:3])
+                return way
+        return None
+
+
 class _Search:
     """All walks through the trie. Starts go from right to left, so that what a list may take later is known."""
 
@@ -86,7 +107,9 @@ class _Search:
             if met is not NOTHING:
                 if met.corrected is not None:
                     self.corrections[start] = met.corrected
-                if met.after >> following.bit & 1 or (spans and start + 1 in spans):
+                # Most walks would end at once: nothing goes on with the next word.
+                goes_on = met.ends if following is NOTHING else met.after >> following.bit & 1
+                if goes_on or (spans and start + 1 in spans):
                     self._walk_from(met, start, start + 1)
                     for found, end in spans.get(start, ()):  # grows while lists are found that begin here
                         self._walk_from(found, start, end)
@@ -110,8 +133,7 @@ class _Search:
         count = len(rows)
         first = stand  # its lists are known already: see Met
         ways: list[Step] = []
-        steps = 0
-        taken: set[tuple[Stand, int, int]] = set()
+        walked: _Walked | None = None
         while True:
             if stand.patterns:
                 self._end(stand.patterns, start, at, matched, captures)
@@ -125,55 +147,53 @@ class _Search:
                 if spans and at in spans:
                     self._over_spans(ways, stand, at, matched, captures)
                 met = rows[at]
-                edges, symbol = stand.edges, met.symbol
-                then: Stand | None
-                if edges is not None and symbol is not None:
-                    then = edges.get(symbol)
-                else:
-                    then = met.steps.get(stand, _UNSEEN)
-                    if then is _UNSEEN:
-                        then = step(self.index, stand, met)
-                if then is not None:
-                    stand = then
-                    at += 1
-                    matched += 1
-                    continue
-            while ways:
-                stand, at, matched, captures = ways.pop()
-                steps += 1
-                if steps <= MANY_STEPS:
-                    break
-                if (stand, at, matched) not in taken:
-                    taken.add((stand, at, matched))
-                    break
-            else:
+                if met is not NOTHING:
+                    edges, symbol = stand.edges, met.symbol
+                    then: Stand | None
+                    if edges is not None and symbol is not None:
+                        then = edges.get(symbol)
+                    else:
+                        then = met.steps.get(stand, _UNSEEN)
+                        if then is _UNSEEN:
+                            then = step(self.index, stand, met)
+                    if then is not None:
+                        stand = then
+                        at += 1
+                        matched += 1
+                        continue
+            if not ways:
                 return
-
-    def _next(self, stand: Stand, met: Met) -> Stand | None:
-        edges = stand.edges
-        if edges is not None and met.symbol is not None:
-            return edges.get(met.symbol)
-        then = met.steps.get(stand, _UNSEEN)
-        return then if then is not _UNSEEN else step(self.index, stand, met)
+            if walked is None:
+                walked = _Walked()
+            way = walked.next_of(ways)
+            if way is None:
+                return
+            stand, at, matched, captures = way
 
     def _over_gap(self, ways: list[Step], gap: Stand, at: int, matched: int, captures: Captures) -> None:
-        """The shortest gap comes last: it is taken first."""
+        """The ways on after a gap, the shortest gap last: that one is taken first."""
         rows, spans = self.rows, self.spans
         count = len(rows)
-        for end in range(min(at + GAP_WORDS, count), at - 1, -1):
-            if gap.patterns or gap.symbols or gap.captures or gap.gap is not None:
-                ways.append((gap, end, matched, captures))
-            elif end < count:
-                if end in spans:
-                    self._over_spans(ways, gap, end, matched, captures)
-                then = self._next(gap, rows[end])
+        if gap.patterns or gap.symbols or gap.captures or gap.gap is not None:
+            ways.extend((gap, end, matched, captures) for end in range(min(at + GAP_WORDS, count), at - 1, -1))
+            return
+        for end in range(min(at + GAP_WORDS, count - 1), at - 1, -1):
+            if spans and end in spans:
+                self._over_spans(ways, gap, end, matched, captures)
+            met = rows[end]
+            if met is not NOTHING:
+                then = met.steps.get(gap, _UNSEEN)
+                if then is _UNSEEN:
+                    then = step(self.index, gap, met)
                 if then is not None:
                     ways.append((then, end + 1, matched + 1, captures))
 
     def _over_spans(self, ways: list[Step], stand: Stand, at: int, matched: int, captures: Captures) -> None:
         """The ways over lists of several words that were found at a position."""
         for found, end in reversed(self.spans[at]):
-            then = self._next(stand, found)
+            then = found.steps.get(stand, _UNSEEN)
+            if then is _UNSEEN:
+                then = step(self.index, stand, found)
             if then is not None:
                 ways.append((then, end, matched + end - at, captures))
 
@@ -241,36 +261,40 @@ def _is_better(known: Hit, start: int, end: int, matched: int) -> bool:
 def _held(index: Index, best: dict[int, Hit], tokens: tuple[str, ...]) -> dict[int, Held]:
     """The blocks whose conditions hold: an ``any``, every ``all``, no ``none``, a short enough message."""
     blocks, patterns = index.blocks, index.patterns
-    grouped: dict[int, list[Hit]] = {}
-    for number, hit in best.items():
-        block = patterns[number].use.block
-        if block in grouped:
-            grouped[block].append(hit)
+    grouped: dict[int, tuple[Hit, ...]] = {}
+    refused: set[int] = set()
+    for hit in best.values():
+        use = patterns[hit.pattern].use
+        number = use.block
+        if use.role == "none":
+            refused.add(number)
+        elif number in grouped:
+            grouped[number] += (hit,)
         else:
-            grouped[block] = [hit]
+            grouped[number] = (hit,)
     held: dict[int, Held] = {}
     for number, hits in grouped.items():
-        if blocks[number].alone:
+        block = blocks[number]
+        if block.alone:
             words = hits[0].words if len(hits) == 1 else max([hit.words for hit in hits])
-        else:
-            words = _words_of(index, blocks[number], hits, tokens)
-        if words:
-            held[number] = Held(number, words, tuple(hits))
+            held[number] = Held(number, words, hits)
+        elif len(hits) >= block.least and number not in refused and block.takes(tokens):
+            words = _words_of(index, block, hits)
+            if words:
+                held[number] = Held(number, words, hits)
     return held
 
 
-def _words_of(index: Index, block: Block, hits: list[Hit], tokens: tuple[str, ...]) -> int:
-    """How many words a block matched; 0 when it does not hold."""
+def _words_of(index: Index, block: Block, hits: tuple[Hit, ...]) -> int:
+    """How many words a block matched; 0 when something that it asks for is missing."""
     longest = 0
     required: dict[int, int] = {}
     for hit in hits:
         use = index.patterns[hit.pattern].use
-        if use.role == "none":
-            return 0
         if use.role == "any":
             longest = max(longest, hit.words)
         else:
             required[use.position] = hit.words
-    if (block.has_any and not longest) or len(required) < block.all_count or not block.takes(tokens):
+    if (block.has_any and not longest) or len(required) < block.all_count:
         return 0
     return longest + sum(required.values())

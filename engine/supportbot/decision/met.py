@@ -23,7 +23,7 @@ def rows_of(index: Index, words: tuple[str, ...]) -> list[Met]:
         rows = [met or _meet(index, word) for met, word in zip(rows, words, strict=True)]
     for at in unread(len(words)):
         rows[at] = NOTHING
-    return rows  # type: ignore[return-value]  # every None was replaced
+    return rows  # type: ignore[return-value]  # None is in it no more
 
 
 def _meet(index: Index, word: str) -> Met:
@@ -69,6 +69,8 @@ def read(index: Index, direct: tuple[Symbol, ...]) -> Met:
         if node is not None:
             symbols.extend(found for found in node.symbols if found not in symbols)
             nodes.append(node)
+    if len(index.memo.readings) >= MEMO_WORDS:
+        index.memo.forget()
     met = index.memo.readings[direct] = Met(tuple(symbols), _together(index, nodes))
     return met
 
@@ -84,10 +86,7 @@ def step(index: Index, stand: Stand, met: Met) -> Stand | None:
     then = _together(index, nodes)
     memo = index.memo
     if memo.steps >= MEMO_STEPS:
-        memo.words.clear()
-        memo.readings.clear()
-        memo.bundles.clear()
-        memo.steps = 0
+        memo.forget()
     memo.steps += 1
     met.steps[stand] = then
     return then

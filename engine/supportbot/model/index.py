@@ -66,10 +66,12 @@ class Block:
     none_count: int
     place: Place
     max_words: int = 0  # of the message; 0 for any length
-    alone: bool = field(init=False)  # each of its phrases is enough: most blocks are nothing else
+    least: int = field(init=False)  # as many phrases must be found
+    alone: bool = field(init=False)  # each of its phrases is enough, whatever else is said: most blocks are like that
 
     def __post_init__(self) -> None:
         alone = self.has_any and not (self.all_count or self.none_count or self.max_words)
+        object.__setattr__(self, "least", self.all_count + self.has_any)
         object.__setattr__(self, "alone", alone)
 
     @property
@@ -105,21 +107,22 @@ Stand = Node | Bundle  # where a walk through the trie stands
 class Met:
     """What one word can be: itself, its beginnings, and every list or group that holds it; or a list of several words.
 
-    ``symbol``: the only one there is, if that is so. ``first``: where phrases stand that begin with it. ``after`` says
-    by its bits what may come next in them: none where nothing does, all where that is not all there is to them.
-    ``bit``: which one asks for this word. In a bot of 50,000 phrases that is one place of a large memory to look at,
-    where the edges are five. ``steps``: from where the word led where, for as many places as were met. ``corrected``:
-    the word that it stands for.
+    ``symbol``: the only one there is, if that is so. ``first``: where phrases stand that begin with it. ``ends``:
+    whether that may be more than edges. ``after`` says by its bits what may come next: none where nothing does, all
+    where ``ends``. ``bit``: which one asks for this word. In a bot of 50,000 phrases that is one place of a large
+    memory to look at where the edges are five. ``steps``: from where the word led where, for as many places as were
+    met. ``corrected``: the word that it stands for.
     """
 
-    __slots__ = ("after", "bit", "corrected", "first", "known", "steps", "symbol", "symbols")
+    __slots__ = ("after", "bit", "corrected", "ends", "first", "known", "steps", "symbol", "symbols")
 
     def __init__(self, symbols: tuple[Symbol, ...], first: Stand | None) -> None:
         self.symbols = symbols
         self.known = frozenset(symbols)
         self.symbol = symbols[0] if len(symbols) == 1 else None
         self.first = first
-        self.after = _after(first)
+        self.ends = first is not None and bool(first.patterns or first.captures or first.gap is not None)
+        self.after = -1 if self.ends else 0 if first is None else _bits(first)
         self.bit = _SEVERAL if symbols[1:] else _bit(symbols[0]) if symbols else _NOTHING
         self.steps: dict[Stand, Stand | None] = {}
         self.corrected: str | None = None
@@ -139,11 +142,7 @@ def _bit(symbol: Symbol) -> int:
     return hash(symbol) % _SEVERAL
 
 
-def _after(stand: Stand | None) -> int:
-    if stand is None:
-        return 0
-    if stand.patterns or stand.captures or stand.gap is not None:
-        return -1
+def _bits(stand: Stand) -> int:
     onward: Mapping[Symbol, object] = stand.onward if stand.edges is None else stand.edges
     bits = 1 << _SEVERAL if onward else 0
     for symbol in onward:
@@ -161,6 +160,12 @@ class Memo:
         self.readings: dict[tuple[Symbol, ...], Met] = {}
         self.bundles: dict[tuple[Node, ...], Bundle] = {}
         self.steps = 0  # of all readings
+
+    def forget(self) -> None:
+        self.words.clear()
+        self.readings.clear()
+        self.bundles.clear()
+        self.steps = 0
 
     def __reduce__(self) -> tuple[type[Memo], tuple[()]]:
         return Memo, ()  # a bot that travels leaves it behind
