@@ -191,6 +191,7 @@ def test_the_longest_way_to_match_is_kept() -> None:
         ("a b", "a b a b", (0, 2)),
         ("a * b", "a b x a b", (0, 2)),
         ("<yes>", "yes sounds good", (1, 3)),
+        ("(<yes>|sounds {how:text})", "sounds good to me", (0, 2)),
     ],
 )
 def test_of_hits_with_as_many_words_the_leftmost_and_shortest_is_kept(

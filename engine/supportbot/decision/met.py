@@ -76,11 +76,13 @@ def read(index: Index, direct: tuple[Symbol, ...]) -> Met:
 
 
 def step(index: Index, stand: Stand, met: Met) -> Stand | None:
-    """Where a word or list leads from a place, if anywhere."""
+    """Where a word or list leads from a place, if anywhere; remembered in ``met.steps`` if it took some looking."""
     if not met.symbols:  # NOTHING is one for all bots: what it kept would keep them
         return None
     if stand.edges is None:
         nodes = [node for ways in _shared(stand.onward, met) for node in ways]
+    elif met.symbol is not None:
+        return stand.edges.get(met.symbol)
     else:
         nodes = _shared(stand.edges, met)
     then = _together(index, nodes)
