@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from supportbot.model.text import JOINABLE, tokens
 # Of a longer message only so many words are read: 4,000 characters of prose are 700 words.
 FIRST_WORDS, LAST_WORDS = 500, 300
 _EDGES = ".,;:!?\"'()[]{}<>*"
+_DIGIT = re.compile("[0-9]")
 _PHONE = frozenset("0123456789+()-./")
 PHONE_DIGITS = range(7, 16)  # E.164 allows fifteen
 _AROUND_ADDRESS = str.maketrans(dict.fromkeys(':;,=()<>[]{}"', " "))  # mailto:jane@..., <jane@...>
@@ -103,12 +105,13 @@ def _values_of(chunks: list[str], reading: Reading) -> list[tuple[str, int, int,
         if "@" in chunk and (address := email(chunk)):
             found.append(("email", at, at + 1, address))
             continue
-        if at >= skip_phone and (phone := _phone_at(chunks, at)):
-            number, skip_phone = phone
-            found.append(("phone", at, skip_phone, number))
-        number_value = _number(plain[at])
-        if number_value is not None:
-            found.append(("number", at, at + 1, number_value))
+        if _DIGIT.search(chunk):
+            if at >= skip_phone and (phone := _phone_at(chunks, at)):
+                number, skip_phone = phone
+                found.append(("phone", at, skip_phone, number))
+            number_value = _number(plain[at])
+            if number_value is not None:
+                found.append(("number", at, at + 1, number_value))
         if at >= skip_moment and plain[at] and (moment := moment_at(plain, at, reading.now)):
             skip_moment = at + moment.words
             found.append(("time", at, skip_moment, moment.at(reading.now).strftime("%Y-%m-%dT%H:%M")))
