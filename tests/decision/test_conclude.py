@@ -6,9 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 from tests.decision.conftest import MONDAY, Talk, answers
 
-from supportbot.decision import reset, start_session, welcome
+from supportbot.decision import conclude, reset, start_session, welcome
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Handing, Outcome
 from supportbot.model.session import FormState, GuideState, Message, Turn
@@ -117,6 +118,15 @@ def test_without_a_word_for_that_it_counts_as_failed(tell: Tell) -> None:
     talk = tell(("rules/actions.yaml", "    when_off: [{reply: call_off}]\n", ""))
     talk.put(state="calling", form=FILLED).say("yes")
     assert talk.said == ["offer"]
+
+
+def test_of_two_equal_calls_each_has_its_own_outcome(bot: Bot, talk: Talk) -> None:
+    decision = talk.put(state="calling", form=FILLED).say("yes")
+    first, second = (replace(decision.effects[0]) for _ in range(2))
+    turn = Turn(talk.session, Message("m", "s1", "yes", "chat", MONDAY), MONDAY)
+    outcomes = [Outcome(second, ok=True), Outcome(first, ok=False, error="timeout")]
+    concluded = conclude(bot, turn, replace(decision, effects=(first, second)), outcomes)
+    assert "offer" in [part.response for part in concluded.reply.texts], "the first call failed"
 
 
 def test_what_an_outcome_asks_for_is_not_lost_in_silence(tell: Tell) -> None:
