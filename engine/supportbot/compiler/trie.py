@@ -156,7 +156,11 @@ class TrieBuilder:
             else:
                 following = node.edges.get(item)
                 if following is None:
-                    following = node.edges[item] = Node()
+                    following = Node()
+                    if node.edges:
+                        node.edges[item] = following
+                    else:
+                        node.edges = {item: following}
                 node = following
         ends.setdefault(node, []).append(number)
 

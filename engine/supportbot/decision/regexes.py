@@ -16,7 +16,9 @@ def find_regexes(index: Index, text: str) -> dict[int, Hit]:
     """The regex patterns that match a text; with no span, because they see letters and not words."""
     best: dict[int, Hit] = {}
     search = folded(text)
-    programs = _programs(index.regexes)
+    programs = index.memo.programs
+    if not isinstance(programs, _Programs):
+        programs = index.memo.programs = _programs(index.regexes)
     for number in programs.all.Match(search) or ():
         pattern, _ = index.regexes[number]
         match = programs.each[number].search(search)
@@ -35,7 +37,7 @@ class _Programs:
 
 @lru_cache(maxsize=8)
 def _programs(regexes: tuple[tuple[int, str], ...]) -> _Programs:
-    """Linear-time programs; compiled once per bot revision."""
+    """Linear-time programs; revisions of a bot with the same regexes share them."""
     options = re2.Options()
     options.log_errors = False
     options.case_sensitive = False  # the text is folded, a pattern may be written in capitals

@@ -18,13 +18,16 @@ Role = Literal["any", "all", "none"]
 Anchor = Literal["start", "end", "whole"]
 
 
+_NO_EDGES: dict[Symbol, Node] = {}  # of every leaf, and so never filled: whoever adds an edge makes a dictionary
+
+
 class Node:
     """A trie node. Filled by the compiler, never changed afterwards."""
 
     __slots__ = ("captures", "edges", "gap", "patterns", "symbols")
 
     def __init__(self) -> None:
-        self.edges: dict[Symbol, Node] = {}
+        self.edges = _NO_EDGES
         self.gap: Node | None = None  # zero to three words, then this node
         self.captures: tuple[tuple[str, str, Node], ...] = ()  # (slot, type, then)
         self.patterns: tuple[int, ...] = ()  # patterns that end here
@@ -153,13 +156,14 @@ def _bits(stand: Stand) -> int:
 class Memo:
     """What words make of the trie. Values of pure functions, bounded: words repeat, and so do those beside them."""
 
-    __slots__ = ("bundles", "readings", "steps", "words")
+    __slots__ = ("bundles", "programs", "readings", "steps", "words")
 
     def __init__(self) -> None:
         self.words: dict[str, Met] = {}
         self.readings: dict[tuple[Symbol, ...], Met] = {}
         self.bundles: dict[tuple[Node, ...], Bundle] = {}
         self.steps = 0  # of all readings
+        self.programs: object = None  # of the regexes, compiled
 
     def forget(self) -> None:
         self.words.clear()

@@ -151,7 +151,7 @@ def tokens(text: str) -> tuple[str, ...]:
     words = text.split()
     once = not asked or (asked == 1 and words[0] != "?")
     if once and "'" not in text and _SPECIAL.isdisjoint(words):  # most texts, for half the cost
-        return tuple(words[:MAX_TOKENS])
+        return tuple(words)[:MAX_TOKENS]
     found: list[str] = []
     for word in words:
         if word == "?":
