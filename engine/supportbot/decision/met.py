@@ -90,7 +90,7 @@ def step(index: Index, stand: Stand, met: Met) -> Stand | None:
     if memo.steps >= MEMO_STEPS:
         memo.forget()
     memo.steps += 1
-    met.steps[stand] = then
+    met.remember(stand, then)
     return then
 
 

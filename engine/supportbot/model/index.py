@@ -7,7 +7,8 @@ phrases of the same trie whose output is again a symbol, so nesting costs nothin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -107,6 +108,9 @@ class Bundle:
 Stand = Node | Bundle  # where a walk through the trie stands
 
 
+_NO_STEPS: dict[Stand, Stand | None] = {}  # of every word that no step was remembered for: most, in a large bot
+
+
 class Met:
     """What one word can be: itself, its beginnings, and every list or group that holds it; or a list of several words.
 
@@ -121,19 +125,23 @@ class Met:
 
     def __init__(self, symbols: tuple[Symbol, ...], first: Stand | None) -> None:
         self.symbols = symbols
-        self.known = frozenset(symbols)
+        self.known: Container[Symbol] = frozenset(symbols) if symbols[1:] else symbols
         self.symbol = symbols[0] if len(symbols) == 1 else None
         self.first = first
         self.ends = first is not None and bool(first.patterns or first.captures or first.gap is not None)
         self.after = -1 if self.ends else 0 if first is None else _bits(first)
         self.bit = _SEVERAL if symbols[1:] else _bit(symbols[0]) if symbols else _NOTHING
-        self.steps: dict[Stand, Stand | None] = {}
+        self.steps = _NO_STEPS
         self.corrected: str | None = None
+
+    def remember(self, stand: Stand, then: Stand | None) -> None:
+        if self.steps is _NO_STEPS:
+            self.steps = {}
+        self.steps[stand] = then
 
     def standing_for(self, word: str) -> Met:
         """The same, of a word with a typing mistake."""
-        met = Met(self.symbols, self.first)
-        met.steps = self.steps
+        met = copy(self)
         met.corrected = word
         return met
 
