@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from supportbot.model.bot import Hours
 
 DAYS_AHEAD = 15  # the longest closure that is looked past
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def is_open(hours: Hours, now: datetime) -> bool:
@@ -49,8 +49,8 @@ def week(hours: Hours) -> str:
 
 
 def _days(first: int, last: int) -> str:
-    between = "" if first == last else f" {'and' if last == first + 1 else 'to'} {_WEEKDAYS[last]}"
-    return _WEEKDAYS[first] + between
+    between = "" if first == last else f" {'and' if last == first + 1 else 'to'} {WEEKDAYS[last]}"
+    return WEEKDAYS[first] + between
 
 
 def open_moments(hours: Hours, since: datetime, step: timedelta, days: int) -> Iterator[datetime]:

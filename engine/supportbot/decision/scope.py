@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from supportbot.decision.hours import is_open, next_open, possible, spoken, week, zone_name
+from supportbot.decision.hours import WEEKDAYS, is_open, next_open, possible, spoken, week, zone_name
 from supportbot.decision.zones import zone_of
 from supportbot.model.bot import Bot
 from supportbot.model.session import Session, SlotValue
@@ -35,8 +35,8 @@ def scope_of(
         "form": _form(bot, session, now),
         "now": {
             "date": local.date().isoformat(),
-            "time": f"{local:%H:%M}",
-            "weekday": f"{local:%A}",
+            "time": f"{local.hour:02}:{local.minute:02}",  # strftime takes ten times as long
+            "weekday": WEEKDAYS[local.weekday()],
             "hour": local.hour,
         },
         "bot": {"name": bot.settings.name, "time_zone": str(hours.zone)},
