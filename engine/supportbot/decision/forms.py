@@ -28,7 +28,8 @@ CANCEL_WORDS, STORY_WORDS = 10, 6  # "cancel" inside a longer story is part of t
 
 _AGREED = frozenset(("yes", "ok", "okay", "yeah", "yep", "sure", "please"))
 _POLITE = frozenset(("please", "thanks", "thank", "you", "sir", "it", "that"))
-_THANKING = frozenset(("please", "thanks", "thank"))
+_THANKS = frozenset(("thanks", "thank"))
+_THANKING = _THANKS | {"please"}
 _REST = 4  # words beside those that cancel
 _TITLES = frozenset(("summary", "subject", "title", "problem"))  # slots that say what it is about
 _STORIES = frozenset(("details", "description"))
@@ -109,14 +110,15 @@ def _cancels(found: Found, words: FormWords, most: int) -> bool:
 
 
 def _declines(found: Found, words: FormWords, form: Form, state: FormState) -> bool:
-    """ "no thanks", "please no" to a question; a story may be answered so, and a confirmation asks what is wrong."""
+    """ "no thanks", "please no" to a question, which a story may be answered by; to a confirmation only with thanks."""
     asked = state.asking
-    if asked is None or asked.split("_")[-1] in _STORIES or len(found.tokens) < _SHORT:
+    if (asked is not None and asked.split("_")[-1] in _STORIES) or len(found.tokens) < _SHORT:
         return False
     held = found.held.get(words.no)
     said = {at for hit in held.hits for at in range(hit.start, hit.end)} if held is not None else set()
     rest = {word for at, word in enumerate(found.tokens) if at not in said}
-    return bool(said) and rest <= _POLITE and not _THANKING.isdisjoint(found.tokens)
+    declining = _THANKING if asked is not None else _THANKS
+    return bool(said) and rest <= _POLITE and not declining.isdisjoint(found.tokens)
 
 
 def _answering(
@@ -130,8 +132,11 @@ def _answering(
         return _try_again(draft, form, state, spec.invalid or spec.ask)
     if _says_nothing(draft, spec, found):
         return _try_again(draft, form, state, spec.invalid or spec.ask)
-    if spec.type not in ("text", "choice") and _only_yes(draft, found):
-        return _try_again(draft, form, state, spec.ask)
+    if spec.type not in ("text", "choice"):
+        if _only_said(draft, found, yes=True):
+            return _try_again(draft, form, state, spec.ask)
+        if _only_said(draft, found, yes=False):
+            return _try_again(draft, form, state, spec.invalid or spec.ask)
     value = read_answer(spec, text, found.held, asker, state.values.get(spec.name))
     known = {**state.values, spec.name: "" if value is None else value}
     values = {} if value is None else {spec.name: value}
@@ -218,9 +223,9 @@ def _says_nothing(draft: Draft, spec: SlotSpec, found: Found) -> bool:
     return _only(found, (words.yes, words.no) if last in _TITLES else (words.yes,))
 
 
-def _only_yes(draft: Draft, found: Found) -> bool:
+def _only_said(draft: Draft, found: Found, *, yes: bool) -> bool:
     words = draft.bot.form_words
-    return words is not None and _only(found, (words.yes,))
+    return words is not None and _only(found, (words.yes if yes else words.no,))
 
 
 def _only(found: Found, blocks: Sequence[int]) -> bool:

@@ -14,6 +14,7 @@ _NEVER = frozenset(
         *("want", "need", "have", "has", "would", "could", "should", "please", "instead", "ticket", "help", "urgent"),
         *("open", "opened", "cannot", "can't", "don't", "doesn't", "won't", "what", "how", "why", "this", "that"),
         *("number", "phone", "email", "broken", "working", "works", "problem", "issue", "error", "asap", "nobody"),
+        *("useless", "ridiculous", "stupid", "annoying", "rubbish", "nonsense", "bot", "wrong", "whatever", "nothing"),
     )
 )
 _EDGES = ".,;:!?\"'()"
@@ -35,9 +36,11 @@ def name_in(text: str) -> str | None:
 
 
 def _first_part(words: list[str]) -> list[str]:
-    """The words before an "and" or a comma with which something else begins; "Roe, Jane" is one name."""
+    """The words before a "not", an "and" or a comma with which something else begins; "Roe, Jane" is one name."""
     for at in range(1, len(words)):
         rest = words[at:]
+        if _bare(words[at]) == "not":
+            return words[:at]
         if _bare(words[at]) in _JOINING and any(_bare(word) in _NEVER for word in rest):
             return words[:at]
         if words[at - 1][-1:] in ".!?" and any(_bare(word) in _NEVER for word in rest):
