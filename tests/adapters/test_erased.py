@@ -12,7 +12,7 @@ from tests.runtime.fakes import MONDAY, conversations
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.model.bot import Bot
 from supportbot.model.session import Message
-from supportbot.runtime.conversation import TurnResult
+from supportbot.runtime.results import TurnResult
 
 CANARY = b"Quetzalcoatl"
 

@@ -15,8 +15,8 @@ from tests.runtime.fakes import FakeClock, FakeModel, conversations, message
 from supportbot.adapters.memory_store import MemoryStore
 from supportbot.model.bot import Bot
 from supportbot.model.session import Session
-from supportbot.runtime.conversation import TurnResult
 from supportbot.runtime.ports import ModelAnswer
+from supportbot.runtime.results import TurnResult
 
 FORMS = """
 words: {yes: [yes], no: [no], cancel: [cancel]}

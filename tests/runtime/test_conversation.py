@@ -21,8 +21,8 @@ from supportbot.model.bot import Bot
 from supportbot.model.decision import Decision, Outcome
 from supportbot.model.session import Session, Turn
 from supportbot.runtime.conflicts import Done
-from supportbot.runtime.conversation import TurnResult
 from supportbot.runtime.ports import ActionResult, ChatMessage, ModelAnswer, Record, StoredReply
+from supportbot.runtime.results import TurnResult
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,9 @@ from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.errors import StoreError
 from supportbot.model.bot import Bot
 from supportbot.model.session import Message, Session
-from supportbot.runtime.conversation import GUESSED, TurnResult
+from supportbot.runtime.attempt import GUESSED
 from supportbot.runtime.ports import ActionResult, ModelAnswer, Record, Store, StoredReply
+from supportbot.runtime.results import TurnResult
 
 MakeStore = Callable[[], Store]
 

@@ -44,9 +44,9 @@ from supportbot.model.graph import Graph, State
 from supportbot.model.index import Index
 from supportbot.model.session import Message, Session
 from supportbot.model.steps import Step, Template
-from supportbot.runtime.conversation import Answer, Render, TurnResult
 from supportbot.runtime.delivery import Delivery
 from supportbot.runtime.ports import ChatMessage, ModelAnswer, Record
+from supportbot.runtime.results import Answer, Render, TurnResult
 from supportbot.server import logs
 from supportbot.server.app import create_app
 from supportbot.server.options import ServerLimits, ServerOptions

@@ -21,9 +21,10 @@ from supportbot.model.bot import Bot
 from supportbot.model.connections import ReadRetry
 from supportbot.model.session import Message, Session
 from supportbot.resources import starter_bot
-from supportbot.runtime.conversation import Conversations, TurnResult
+from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.outbox import OutboxWorker, Patience
 from supportbot.runtime.pending import CallDesk
+from supportbot.runtime.results import TurnResult
 
 QUICK = Patience(tries=12, first=0.01, most=0.1, lease=15.0, look=0.02, parallel=64, grace=1.0)
 TIMEOUT, AFTER = 0.4, 1.0  # seconds: of one try, and until the absence of a write is final

@@ -32,8 +32,8 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from supportbot import __version__
 from supportbot.adapters.otel_spans import NS, Attributes, Request, Span, TurnSpans
 from supportbot.model.bot import Bot
-from supportbot.runtime.conversation import TurnResult
 from supportbot.runtime.ids import new_id
+from supportbot.runtime.results import TurnResult
 
 log = logging.getLogger("supportbot.telemetry")
 

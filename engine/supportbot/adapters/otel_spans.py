@@ -16,8 +16,8 @@ from supportbot.adapters.litellm_model import provider_of
 from supportbot.decision.conclude import GREETING
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallModel, Outcome
-from supportbot.runtime.conversation import TurnResult
 from supportbot.runtime.masking import mask
+from supportbot.runtime.results import TurnResult
 
 Value = str | int | float
 Attributes = dict[str, Value]

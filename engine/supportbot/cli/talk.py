@@ -17,8 +17,9 @@ from supportbot.cli.terminal import Paint, columns, safe
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, Candidate, Decision, Reply
 from supportbot.model.session import Message
-from supportbot.runtime.conversation import Conversations, TurnResult
+from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.ports import ChatMessage, Model, ModelAnswer
+from supportbot.runtime.results import TurnResult
 
 SESSION = "terminal"
 YOU, BOT = "you> ", "bot> "

@@ -2,79 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from time import perf_counter
+from collections.abc import Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from supportbot.decision.conclude import aside, conclude, reset, settle, welcome
-from supportbot.decision.decide import decide
-from supportbot.decision.suggestions import meant, understood
+from supportbot.decision.conclude import aside, reset, settle
 from supportbot.decision.timeouts import elapse
 from supportbot.errors import StoreError
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallModel, Conclusion, Decision, Outcome, Reply
-from supportbot.model.session import Message, Session, Turn
+from supportbot.model.session import Message, Turn
 from supportbot.model.steps import Step
+from supportbot.runtime.attempt import WINDOW, Asked, Attempt, Stages, window, with_unheard
 from supportbot.runtime.budget import SpentModel, is_spent
 from supportbot.runtime.conflicts import TRIES, Done, pause, persist
 from supportbot.runtime.delivery import Delivery, deliver, owing, owing_more, paid
 from supportbot.runtime.effects import run_effects
 from supportbot.runtime.locks import SessionLocks
-from supportbot.runtime.opening import Opened, reopen
-from supportbot.runtime.pending import NOTHING_QUEUED, CallDesk, end_of, with_ends
-from supportbot.runtime.ports import Actions, Clock, Conflict, Model, Record, Store, StoredReply
-from supportbot.runtime.queued import CallChanges, QueuedCall
-from supportbot.runtime.records import (
-    build_record,
-    closed_record,
-    idle_result,
-    left_record,
-    silence_record,
-    standing_of,
-    without_secrets,
-)
-
-GUESSED = "~"  # begins an id that was made from what a message says, because its channel gave none
-WINDOW = timedelta(hours=76)  # in which a message id is known again: longer than any sender's retries
-GUESS_WINDOW = timedelta(minutes=10)  # the same for guessed ids: later, the same words are said anew
-
-
-class TurnResult(Struct, frozen=True):
-    """``decision`` is None for a greeting, ``record`` None where nothing was said by the visitor.
-
-    ``stages``: name and seconds of each part of the turn. ``revision``: of the bot that answered.
-    """
-
-    session: Session
-    reply: Reply
-    decision: Decision | None
-    outcomes: tuple[Outcome, ...]
-    record: Record | None
-    stages: Sequence[tuple[str, float]] = ()
-    revision: str = ""
-
-
-Render = Callable[[TurnResult], bytes]
-
-
-class Answer(Struct, frozen=True):
-    """The body for the channel. ``result`` is None for a message that was answered before: the body is that answer."""
-
-    body: bytes
-    result: TurnResult | None
-
-
-class _Asked(Struct, frozen=True):
-    """What a turn is about. ``greets``: it begins a conversation without a question."""
-
-    message: Message
-    request_id: str
-    greets: bool
-    delivery: Delivery | None = None
-    render: Render | None = None
+from supportbot.runtime.opening import reopen
+from supportbot.runtime.pending import NOTHING_QUEUED, CallDesk, Queued, end_of, with_ends
+from supportbot.runtime.ports import Actions, Clock, Conflict, Model, Store
+from supportbot.runtime.queued import NO_CHANGES, CallChanges, QueuedCall
+from supportbot.runtime.records import closed_record, idle_result, left_record, silence_record, standing_of
+from supportbot.runtime.results import Answer, Render, TurnResult
 
 
 class Conversations:
@@ -101,12 +51,12 @@ class Conversations:
     async def take(self, message: Message, request_id: str = "", delivery: Delivery | None = None) -> TurnResult:
         """Answer a message. On return the turn is stored, and a reply that nobody waited for is pushed or owed."""
         async with self._locks.hold(message.session_id):
-            return await self._turn(_Asked(message, request_id, False, delivery))
+            return await self._turn(Asked(message, request_id, False, delivery))
 
     async def begin(self, message: Message, request_id: str = "", delivery: Delivery | None = None) -> TurnResult:
         """Open a conversation without a question: the greeting."""
         async with self._locks.hold(message.session_id):
-            return await self._turn(_Asked(message, request_id, True, delivery))
+            return await self._turn(Asked(message, request_id, True, delivery))
 
     async def answer(
         self,
@@ -133,7 +83,7 @@ class Conversations:
                 return bodies[0]
 
             try:
-                result = await self._turn(_Asked(message, request_id, greets, delivery, rendered))
+                result = await self._turn(Asked(message, request_id, greets, delivery, rendered))
             except Conflict:  # another process may have answered this very message
                 known = await self._known(message)
                 if known is None:
@@ -152,7 +102,7 @@ class Conversations:
             stored = await self.store.load(message.session_id)
             opened = reopen(bot, stored, message.session_id, message.channel, now)
             done = aside(bot, opened.session, steps, now)
-            reply = paid(_with_unheard(opened, done.reply), stored.undelivered if stored is not None else ())
+            reply = paid(with_unheard(opened.unheard, done.reply), stored.undelivered if stored is not None else ())
             session = replace(done.session, version=opened.version + 1, undelivered=(), person=False)
             result = standing_of(bot, replace(opened.session, person=False), done, opened.session.asked).result
             record = silence_record(bot, opened.session, session, now, reply.text, result)
@@ -212,9 +162,9 @@ class Conversations:
 
     async def _known(self, message: Message) -> bytes | None:
         await self.store.load(message.session_id)  # with it the store learns which replies there are
-        return await self.store.reply(message.session_id, message.id, self.clock.now() - _window(message))
+        return await self.store.reply(message.session_id, message.id, self.clock.now() - window(message))
 
-    async def _turn(self, asked: _Asked) -> TurnResult:
+    async def _turn(self, asked: Asked) -> TurnResult:
         bot, done, tries = self.bot, Done(), 1
         while True:
             try:
@@ -228,103 +178,69 @@ class Conversations:
                 session = await deliver(self.store, result.session, result.reply, asked.delivery)
                 return result if session is result.session else replace(result, session=session)
 
-    async def _once(self, bot: Bot, asked: _Asked, done: Done) -> TurnResult:
-        started, now = perf_counter(), self.clock.now()
+    async def _once(self, bot: Bot, asked: Asked, done: Done) -> TurnResult:
+        stages, now = Stages(), self.clock.now()
         stored = await self.store.load(asked.message.session_id)
-        loaded = perf_counter()
-        opened = reopen(bot, stored, asked.message.session_id, asked.message.channel, now)
-        if stored is not None and not asked.greets and _asks_for_more(stored, asked.message):
-            return await self._hand_out(bot, opened, stored, asked)
-        turn = Turn(opened.session, understood(opened.session, _fitted(bot, asked.message)), now)
-        decision = None if asked.greets else decide(bot, turn)
-        decided = perf_counter()
+        stages.end("load")
+        attempt = Attempt(bot, asked, stored, now, stages)
+        if attempt.wants_what_is_owed:
+            result = attempt.hand_out()
+            await self._commit(attempt, result, NOTHING_QUEUED)
+            return result
+        decision = attempt.decide()
+        stages.end("decide")
         outcomes: tuple[Outcome, ...] = ()
         queued = NOTHING_QUEUED
         if decision is not None:
             decision, known = done.fitted(decision)
-        if decision is not None and decision.effects:
-            model = await self._affordable(bot, turn, decision)
-            if self.outbox is not None:
-                queued = self.outbox.queue(bot, turn, decision)
-            outcomes = await run_effects(bot, turn, decision, model, self.actions, (*queued.outcomes, *known))
-            done.keep(decision, outcomes, queued.outcomes)
-        acted = perf_counter()
-        conclusion = welcome(bot, turn) if decision is None else conclude(bot, turn, decision, outcomes)
-        count = opened.session.asked + (decision is not None)
-        standing = standing_of(bot, opened.session, conclusion, count)
-        seconds = perf_counter() - started
-        record = build_record(bot, turn, decision, outcomes, conclusion, asked.request_id, seconds, standing.result)
-        reply = paid(_with_unheard(opened, conclusion.reply), stored.undelivered if stored is not None else ())
-        session = replace(
-            conclusion.session,
-            history=without_secrets(conclusion.session.history),
-            version=opened.version + 1,
-            asked=count,
-            person=standing.person,
-            undelivered=(),
-        )
-        concluded = perf_counter()
-        stages = [
-            ("load", loaded - started),
-            ("decide", decided - loaded),
-            ("effects", acted - decided),
-            ("conclude", concluded - acted),
-        ]
-        result = TurnResult(session, reply, decision, outcomes, record, stages, bot.revision)
-        body = None if asked.render is None else _stored(asked.message, asked.render(result), now)
+            if decision.effects:
+                outcomes, queued = await self._act(attempt, decision, known)
+                done.keep(decision, outcomes, queued.outcomes)
+        stages.end("effects")
+        result = attempt.conclude(decision, outcomes)
+        stages.end("conclude")
+        await self._commit(attempt, result, queued)
+        stages.end("commit")
+        return result if decision is None else await self._with_ends(attempt, decision, result, queued)
+
+    async def _act(
+        self, attempt: Attempt, decision: Decision, known: Sequence[Outcome]
+    ) -> tuple[tuple[Outcome, ...], Queued]:
+        """The outcomes of a decision's effects; calls are queued where there is an outbox."""
+        bot, turn = attempt.bot, attempt.turn
+        model = await self._affordable(bot, turn, decision)
+        queued = NOTHING_QUEUED if self.outbox is None else self.outbox.queue(bot, turn, decision)
+        outcomes = await run_effects(bot, turn, decision, model, self.actions, (*queued.outcomes, *known))
+        return outcomes, queued
+
+    async def _commit(self, attempt: Attempt, result: TurnResult, queued: Queued) -> None:
+        changes = CallChanges(queued.calls) if queued.calls else NO_CHANGES
         try:
-            ended = left_record(bot, stored, opened.abandoned, now)
-            kept = owing(session, reply, asked.delivery)
-            if queued.calls:
-                await self.store.commit(kept, record, body, ended, CallChanges(queued.calls))
-            else:
-                await self.store.commit(kept, record, body, ended)
+            body = attempt.body(result)
+            await self.store.commit(attempt.kept(result), result.record, body, attempt.left(), changes)
         except BaseException:
             if self.outbox is not None:
                 self.outbox.forget(queued)
             raise
-        stages.append(("commit", perf_counter() - concluded))
-        if self.outbox is None or decision is None or not queued.calls:
-            return result
-        ended_calls = await self.outbox.wait(queued)
-        return await self._with_ends(bot, asked, turn, decision, result, stored, opened, ended_calls)
 
-    async def _with_ends(
-        self,
-        bot: Bot,
-        asked: _Asked,
-        turn: Turn,
-        decision: Decision,
-        first: TurnResult,
-        stored: Session | None,
-        opened: Opened,
-        calls: Sequence[QueuedCall],
-    ) -> TurnResult:
-        """The turn as if the calls that ended in time had been done at once. What fails here is told later."""
+    async def _with_ends(self, attempt: Attempt, decision: Decision, first: TurnResult, queued: Queued) -> TurnResult:
+        """The turn as if the calls that end in time had been done at once. What fails here is told later."""
+        if self.outbox is None or not queued.calls:
+            return first
+        calls = await self.outbox.wait(queued)
         if not calls:
             return first
-        outcomes = with_ends(first.outcomes, calls)
-        conclusion = conclude(bot, turn, decision, outcomes)
-        standing = standing_of(bot, opened.session, conclusion, first.session.asked)
-        reply = paid(_with_unheard(opened, conclusion.reply), stored.undelivered if stored is not None else ())
-        session = replace(
-            conclusion.session,
-            history=without_secrets(conclusion.session.history),
-            version=first.session.version + 1,
-            asked=first.session.asked,
-            person=standing.person,
-            undelivered=(),
-        )
-        result = replace(first, session=session, reply=reply, outcomes=outcomes)
-        now = self.clock.now()
-        body = None if asked.render is None else StoredReply(asked.message.id, asked.render(result), now, now + WINDOW)
+        attempt.now = self.clock.now()
+        result, closed = attempt.conclude_again(decision, first, with_ends(first.outcomes, calls))
+        body = attempt.body(result)
+        if body is not None:  # it takes the place of the first one
+            body = replace(body, since=attempt.now + WINDOW)
         told = CallChanges(told=tuple(call.id for call in calls))
         try:
-            closed = closed_record(bot, first.session, session, standing.result, now)
-            await self.store.commit(owing(session, reply, asked.delivery), closed, body, None, told)
+            await self.store.commit(attempt.kept(result), closed, body, None, told)
         except StoreError:
-            if asked.render is not None:
-                asked.render(first)
+            if attempt.asked.render is not None:
+                attempt.asked.render(first)
             return first
         return result
 
@@ -355,45 +271,3 @@ class Conversations:
         if asks and self.model.configured and await is_spent(bot, self.store, turn.session.id, turn.now):
             return SpentModel()
         return self.model
-
-    async def _hand_out(self, bot: Bot, opened: Opened, stored: Session, asked: _Asked) -> TurnResult:
-        """The visitor asks for the answer that is owed, and for nothing else: no rule is looked for."""
-        reply, now = paid(_with_unheard(opened, Reply(())), stored.undelivered), self.clock.now()
-        shown = reply.texts[-1].suggestions if reply.texts else ()
-        session = replace(opened.session, undelivered=(), offered=shown, updated_at=now, version=opened.version + 1)
-        result = TurnResult(session, reply, None, (), None, (), bot.revision)
-        body = None if asked.render is None else _stored(asked.message, asked.render(result), now)
-        left = left_record(bot, stored, opened.abandoned, now)
-        await self.store.commit(owing(session, reply, asked.delivery), None, body, left)
-        return result
-
-
-def _asks_for_more(session: Session, message: Message) -> bool:
-    """Whether the visitor took the first suggestion of the text that was said instead of an answer."""
-    offered = session.offered if session.undelivered else ()
-    return bool(offered) and meant(message.text, offered) == offered[0]
-
-
-def _window(message: Message) -> timedelta:
-    return GUESS_WINDOW if message.id.startswith(GUESSED) else WINDOW
-
-
-def _stored(message: Message, body: bytes, now: datetime) -> StoredReply:
-    return StoredReply(message.id, body, now, now - _window(message))
-
-
-def _with_unheard(opened: Opened, reply: Reply) -> Reply:
-    return replace(reply, texts=(*opened.unheard, *reply.texts)) if opened.unheard else reply
-
-
-def _fitted(bot: Bot, message: Message) -> Message:
-    """The message cut to what is matched, with every text storable: lone surrogates cannot be written as UTF-8."""
-    text = _storable(message.text[: bot.settings.limits.message_chars])
-    visitor = {_storable(name): _storable(value) for name, value in message.visitor.items()}
-    return (
-        message if text == message.text and visitor == message.visitor else replace(message, text=text, visitor=visitor)
-    )
-
-
-def _storable(text: str) -> str:
-    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from supportbot.errors import StoreError
-from supportbot.runtime.conversation import WINDOW, Conversations
+from supportbot.runtime.attempt import WINDOW
+from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.metrics import Metrics
 
 log = logging.getLogger("supportbot.housekeeping")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from supportbot.model.bot import Bot
-from supportbot.runtime.conversation import TurnResult
+from supportbot.runtime.results import TurnResult
 
 
 class Tracing(Protocol):

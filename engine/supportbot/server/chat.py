@@ -12,8 +12,9 @@ from typing import Any
 from supportbot.decision.conclude import GREETING
 from supportbot.model.decision import CallModel, Outcome, Suggested
 from supportbot.model.session import Message
-from supportbot.runtime.conversation import GUESSED, TurnResult
+from supportbot.runtime.attempt import GUESSED
 from supportbot.runtime.ids import new_id
+from supportbot.runtime.results import TurnResult
 from supportbot.server.bodies import clean, kind_of
 from supportbot.server.problems import Problem
 from supportbot.server.service import called_actions

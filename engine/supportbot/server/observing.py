@@ -11,9 +11,9 @@ from supportbot.model.bot import Bot
 from supportbot.model.decision import CallModel, Outcome
 from supportbot.runtime.alerts import Alerting, Kind
 from supportbot.runtime.breaker import Breaker
-from supportbot.runtime.conversation import Answer, TurnResult
 from supportbot.runtime.metrics import Metrics
 from supportbot.runtime.reload import Reloader
+from supportbot.runtime.results import Answer, TurnResult
 from supportbot.runtime.tallies import LABELS_END
 from supportbot.runtime.tracing import Tracing
 

@@ -16,11 +16,11 @@ from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Reply
 from supportbot.model.session import Message, Turn
 from supportbot.model.steps import Step
-from supportbot.runtime.conversation import Answer, Render, TurnResult
 from supportbot.runtime.delivery import Delivery, Push
 from supportbot.runtime.metrics import Metrics
 from supportbot.runtime.ports import Clock, Model, Store
 from supportbot.runtime.rates import Rates
+from supportbot.runtime.results import Answer, Render, TurnResult
 from supportbot.server import logs
 from supportbot.server.deadlines import Deadlines
 from supportbot.server.observing import Beside

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from supportbot import __version__
 from supportbot.errors import StoreError
-from supportbot.runtime.conversation import Answer, TurnResult
+from supportbot.runtime.results import Answer, TurnResult
 from supportbot.server import chat, logs
 from supportbot.server.bodies import parse_object, read_body, require_json_type
 from supportbot.server.middlewares import DECIDED, STARTED

@@ -12,8 +12,8 @@ from supportbot.decision.conclude import start_session
 from supportbot.errors import StoreError
 from supportbot.model.decision import Reply, Suggested
 from supportbot.model.session import Message, Session
-from supportbot.runtime.conversation import TurnResult
 from supportbot.runtime.delivery import Delivery
+from supportbot.runtime.results import TurnResult
 from supportbot.runtime.unstored import unstored_handover
 from supportbot.server import logs, salesiq
 from supportbot.server.bodies import read_body
