@@ -209,7 +209,7 @@ def read_answer(
         return named or next((value for value, block in spec.choices if block in held), None)
     if spec.type != "text":
         return asker.value(spec, text, before, asked)
-    answer = text.strip()
+    answer = _named_text(spec, text) or text.strip()
     if spec.max_chars <= SHORT_TEXT:
         answer = _without_values(answer, asker.reading, _TYPED if is_name(spec) else _CONTACTS)
         answer = _without_introduction(answer).rstrip(" .,;!")
