@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from subprocess import PIPE
+from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
@@ -98,6 +99,36 @@ def test_sigint_does_not_wait_for_new_requests() -> None:
             await it.server
 
     asyncio.run(test())
+
+
+@pytest.mark.parametrize("rounds", range(5))
+def test_connections_that_are_taken_in_the_moment_of_the_end_are_answered(rounds: int) -> None:
+    """``rounds`` of the event loop after the signal; which of them is the delicate one is aiohttp's affair."""
+    request = b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+    async def test() -> list[bytes]:
+        async with running(replace(LIMITS, drain=0.0)) as it:
+            where = urlsplit(it.url)
+            kill(signal.SIGINT)
+            for _ in range(rounds):
+                await asyncio.sleep(0)
+            callers = [socket.create_connection((where.hostname, where.port)) for _ in range(20)]
+            for caller in callers:
+                caller.sendall(request)
+            await asyncio.wait_for(asyncio.shield(it.server), LIMITS.grace / 2)
+            return [await asyncio.to_thread(_heard, caller) for caller in callers]
+
+    assert {line[:15] for line in asyncio.run(test())} <= {b"HTTP/1.1 200 OK", b"reset"}
+
+
+def _heard(caller: socket.socket) -> bytes:
+    """What a caller reads; ``reset`` when the connection was never taken."""
+    with caller:
+        caller.settimeout(10)
+        try:
+            return caller.recv(4096)
+        except ConnectionResetError:
+            return b"reset"
 
 
 def test_the_last_lines_name_the_revision_that_answered_last(caplog: pytest.LogCaptureFixture) -> None:

@@ -21,6 +21,8 @@ from supportbot.server.service import SERVICE
 Announce = Callable[[Sequence[str]], None]
 
 BACKLOG = 512
+_SETTLING = 10  # moments, each at least a round of the event loop: a new connection takes some to get its protocol
+_MOMENT = 0.01  # seconds
 
 
 async def serve(app: web.Application, options: ServerOptions, announce: Announce | None = None) -> None:
@@ -45,6 +47,7 @@ async def serve(app: web.Application, options: ServerOptions, announce: Announce
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.hurry.wait(), options.limits.drain)
         finally:
+            await _stop_listening(runner)
             await runner.cleanup()
     logs.REVISION.set(app[SERVICE].bot.revision)
     logs.log(logging.INFO, "stopped")
@@ -66,6 +69,21 @@ async def _listen(runner: Runner, options: ServerOptions) -> None:
         await site.start()
     except (OSError, OverflowError) as failure:
         raise _cannot_listen(options, failure) from None
+
+
+async def _stop_listening(runner: Runner) -> None:
+    """Take no more connections, and let the requests of those that were just taken come in.
+
+    In between, the listening socket has to stay open: asyncio loses connections that it has taken but not set up when
+    their server closes, and aiohttp reads nothing more from those that are set up after that. Either way their callers
+    would wait until the grace time is over.
+    """
+    loop = asyncio.get_running_loop()
+    for site in runner.sites:
+        for listening in getattr(getattr(site, "_server", None), "sockets", ()):
+            loop.remove_reader(listening)
+    for _ in range(_SETTLING):
+        await asyncio.sleep(_MOMENT)
 
 
 def check_free(options: ServerOptions) -> None:
