@@ -14,21 +14,8 @@ _NEVER = frozenset(
         *("want", "need", "have", "has", "would", "could", "should", "please", "instead", "ticket", "help", "urgent"),
         *("open", "opened", "cannot", "can't", "don't", "doesn't", "won't", "what", "how", "why", "this", "that"),
         *("number", "phone", "email", "broken", "working", "works", "problem", "issue", "error", "asap", "nobody"),
-        *(
-            "callback",
-            "call",
-            "chat",
-            "useless",
-            "ridiculous",
-            "stupid",
-            "annoying",
-            "rubbish",
-            "nonsense",
-            "bot",
-            "wrong",
-            "whatever",
-            "nothing",
-        ),
+        *("callback", "chat", "bot", "useless", "ridiculous", "stupid", "annoying", "rubbish", "nonsense", "wrong"),
+        *("whatever", "nothing"),
     )
 )
 _EDGES = ".,;:!?\"'()"
