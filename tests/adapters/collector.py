@@ -12,6 +12,7 @@ from aiohttp import web
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from tests.serving import serving
 
 
 @dataclass(frozen=True)
@@ -44,17 +45,8 @@ class Collector:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Collector]:
-        app = web.Application()
-        app.router.add_post("/v1/traces", self._traces)
-        app.router.add_post("/v1/metrics", self._metrics)
-        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with serving(web.post("/v1/traces", self._traces), web.post("/v1/metrics", self._metrics)) as self.base:
             yield self
-        finally:
-            await runner.cleanup()
 
     def named(self, name: str) -> Seen:
         (span,) = [span for span in self.spans if span.name == name]

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from aiohttp import web
+from tests.serving import serving
 
 
 class OpenAIServer:
@@ -21,16 +22,9 @@ class OpenAIServer:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[OpenAIServer]:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", self._view)
-        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.base = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        async with serving(web.post("/v1/chat/completions", self._view)) as url:
+            self.base = f"{url}/v1"
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _view(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(await request.json())

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from aiohttp import web
+from tests.serving import serving
 
 from supportbot.adapters import alert_webhook
 from supportbot.adapters.addresses import is_public, refusal
@@ -54,20 +55,15 @@ class Scene:
 @contextlib.asynccontextmanager
 async def scene(settings: Alerts | None = None, *answers: int, deadline: float = 1.0) -> AsyncIterator[Scene]:
     receiver = Receiver(list(answers) or [200])
-    app = web.Application()
-    app.router.add_post("/hook", receiver.take)
-    runner = web.AppRunner(app, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    sender = AlertWebhook({"ERROR_ALERT_WEBHOOK": receiver.url}, deadline)
-    metrics, now, chosen = Metrics(), [0.0], settings or Alerts()
-    alerting = Alerting(sender, lambda: chosen, lambda: "rev1", metrics, lambda: now[0])
-    try:
-        yield Scene(receiver, alerting, metrics, now)
-    finally:
-        await sender.close()
-        await runner.cleanup()
+    async with serving(web.post("/hook", receiver.take)) as url:
+        receiver.url = f"{url}/hook"
+        sender = AlertWebhook({"ERROR_ALERT_WEBHOOK": receiver.url}, deadline)
+        metrics, now, chosen = Metrics(), [0.0], settings or Alerts()
+        alerting = Alerting(sender, lambda: chosen, lambda: "rev1", metrics, lambda: now[0])
+        try:
+            yield Scene(receiver, alerting, metrics, now)
+        finally:
+            await sender.close()
 
 
 def test_three_failures_in_the_window_are_one_alert_then_comes_the_recovery() -> None:

@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from msgspec.structs import replace as renewed
 from tests.runtime.desk_bot import desk_bot
+from tests.serving import serving
 
 from supportbot.adapters.environment import expand, missing_names
 from supportbot.adapters.http_actions import HttpActions
@@ -36,15 +37,8 @@ class Desk:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[str]:
-        app = web.Application()
-        app.router.add_route("*", r"/{tail:[\s\S]*}", self._view)
-        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            yield f"http://127.0.0.1:{runner.addresses[0][1]}/api"
-        finally:
-            await runner.cleanup()
+        async with serving(web.route("*", r"/{tail:[\s\S]*}", self._view)) as url:
+            yield f"{url}/api"
 
     async def _view(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

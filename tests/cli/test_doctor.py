@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.adapters.openai_server import OpenAIServer
 from tests.cli.conftest import Run
+from tests.serving import serving
 from tests.zoho.fake_zoho import CLIENT_SECRET, DEPARTMENT, REFRESH_TOKEN, THROTTLED, FakeZoho
 
 from supportbot.adapters.oauth import MemoryTokens, Token
@@ -333,7 +334,7 @@ def test_the_command_online_shows_no_secret_and_calls_no_alert_webhook(starter: 
             called.append(request.path)
             return web.Response()
 
-        async with zoho_running() as (zoho, environment), serving(alert) as url:
+        async with zoho_running() as (zoho, environment), serving(web.route("*", "/{tail:.*}", alert)) as url:
             code, text = await doctor(starter, free_port, {**environment, "ERROR_ALERT_WEBHOOK": f"{url}/alerts"})
             assert code == 0, text
             assert "✔ 'desk': a new access token" in text
@@ -364,24 +365,11 @@ async def doctor(folder: Path, port: str, environment: Mapping[str, str]) -> tup
 View = Callable[[web.Request], Any]
 
 
-@asynccontextmanager
-async def serving(view: View) -> AsyncIterator[str]:
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", view)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
 def ask_service(small: Path, view: View, more: str = "", seconds: float = 15.0) -> Finding:
     bot = add_service(small, more)
 
     async def run() -> Finding:
-        async with serving(view) as url:
+        async with serving(web.route("*", "/{tail:.*}", view)) as url:
             those = await tried(bot, {"CRM_URL": url, "CRM_TOKEN": CANARY}, seconds=seconds)
             finding = those["crm"]
             assert isinstance(finding, Finding)

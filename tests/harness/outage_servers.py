@@ -15,6 +15,7 @@ from typing import Any
 
 from aiohttp import web
 from tests.adapters.openai_server import OpenAIServer
+from tests.serving import serving
 
 _HOLD = """
 import sqlite3, sys, time
@@ -86,16 +87,9 @@ class Receiver:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Receiver]:
-        app = web.Application()
-        app.router.add_post("/hook", self._take)
-        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        async with serving(web.post("/hook", self._take)) as url:
+            self.url = f"{url}/hook"
             yield self
-        finally:
-            await runner.cleanup()
 
     async def _take(self, request: web.Request) -> web.Response:
         alert = await request.json()

@@ -14,6 +14,7 @@ from aiohttp import ClientSession, TCPConnector, web
 from tests.runtime.fakes import FakeModel
 from tests.salesiq.test_payloads import assert_valid
 from tests.salesiq.world import World, changed, message, run
+from tests.serving import serving
 
 from supportbot.adapters.memory_store import MemoryStore
 from supportbot.adapters.salesiq_push import SalesIQPush, bearer, portal
@@ -335,15 +336,8 @@ async def callbacks(answer: web.Response | str) -> AsyncIterator[tuple[str, list
             request.transport.abort()
         return answer if isinstance(answer, web.Response) else web.Response(text=answer)
 
-    app = web.Application()
-    app.router.add_post("/{path:.*}", view)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}", got
-    finally:
-        await runner.cleanup()
+    async with serving(web.post("/{path:.*}", view)) as url:
+        yield url, got
 
 
 CASES: list[tuple[Any, bool]] = [

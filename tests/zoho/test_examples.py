@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from tests.serving import serving
 from tests.zoho.fake_zoho import FakeZoho
 from tests.zoho.world import hurried, world
 
@@ -50,22 +51,12 @@ class Service:
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[Service]:
-        app = web.Application()
-        app.add_routes(
-            [
-                web.post("/api/v2/tickets.json", self._add),
-                web.get("/api/v2/tickets.json", self._list),
-                web.post("/hook/", self._hook),
-            ]
-        )
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with serving(
+            web.post("/api/v2/tickets.json", self._add),
+            web.get("/api/v2/tickets.json", self._list),
+            web.post("/hook/", self._hook),
+        ) as self.url:
             yield self
-        finally:
-            await runner.cleanup()
 
     def _signed_in(self, request: web.Request) -> bool:
         expected = base64.b64encode(b"agent@example.com/token:zendesk-canary").decode()
