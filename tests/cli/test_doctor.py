@@ -26,6 +26,7 @@ from tests.serving import serving
 from tests.zoho.fake_zoho import CLIENT_SECRET, DEPARTMENT, REFRESH_TOKEN, THROTTLED, FakeZoho
 
 from supportbot.adapters.oauth import MemoryTokens, Token
+from supportbot.adapters.sqlite_schema import SCHEMA_VERSION
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.cli.doctor import checks
 from supportbot.cli.examining import Finding
@@ -155,7 +156,7 @@ def test_the_store_that_is_there_is_not_changed(small: Path) -> None:
     before = sorted(path.name for path in small.iterdir()), store.read_bytes()
     finding = found(small, SUPPORTBOT_STORE=str(store))["configuration/store"]
     assert finding.status == "ok"
-    assert finding.text.endswith("layout 3")
+    assert finding.text.endswith(f"layout {SCHEMA_VERSION}")
     assert (sorted(path.name for path in small.iterdir()), store.read_bytes()) == before
 
 

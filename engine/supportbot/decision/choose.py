@@ -108,7 +108,7 @@ def brought_up(bot: Bot, found: Found) -> tuple[list[Option], list[Option]]:
         if asked is not None and asked.kind != "llm":
             (guides if asked.kind == "guide" else handlers).append(Option(asked, held.words, held.hits))
     if len(handlers) > 1:
-        handlers.sort(key=lambda option: (option.of.priority, -option.words, option.of.rule.order))
+        handlers.sort(key=lambda option: (option.of.priority, -option.words, option.of.rule.order, _place(option)))
     return handlers, guides
 
 
@@ -121,11 +121,17 @@ def by_category(guides: Sequence[Option], found: Found, classified: Classified) 
     return options
 
 
-def _order(option: Option, rank: Mapping[str, int]) -> tuple[int, int, int]:
+def _place(option: Option) -> int:
+    """Blocks are numbered as they stand in the files: of two alternatives of one rule the first is asked first."""
+    block = option.of.when.block
+    return -1 if block is None else block
+
+
+def _order(option: Option, rank: Mapping[str, int]) -> tuple[int, int, int, int]:
     guide = option.of.rule
     assert isinstance(guide, Guide)
     later = len(rank) + 1 if guide.small_talk else 0
-    return (rank.get(guide.category, len(rank)) + later, -option.words, guide.order)
+    return (rank.get(guide.category, len(rank)) + later, -option.words, guide.order, _place(option))
 
 
 def fallback_options(bot: Bot, found: Found) -> list[Option]:

@@ -19,7 +19,7 @@ from supportbot.decision.scope import scope_of
 from supportbot.model.bot import Bot
 from supportbot.model.decision import Decision
 from supportbot.model.session import Exchange, Session, SlotValue, Turn
-from supportbot.model.steps import FireTrigger, Step
+from supportbot.model.steps import first_trigger
 from supportbot.runtime.masking import mask
 from supportbot.runtime.ports import ChatMessage
 
@@ -110,12 +110,8 @@ def _rules(bot: Bot, decision: Decision, mark: str) -> str:
 
 def _possible_requests(bot: Bot, state: str) -> Iterator[str]:
     for name, steps in bot.settings.llm.requests.items():
-        if _first_trigger(steps) is None or (state, _first_trigger(steps)) in bot.graph.table:
+        if first_trigger(steps) is None or (state, first_trigger(steps)) in bot.graph.table:
             yield name
-
-
-def _first_trigger(steps: tuple[Step, ...]) -> str | None:
-    return next((step.trigger for step in steps if isinstance(step, FireTrigger)), None)
 
 
 # --- the visitor's words ----------------------------------------------------------------------
