@@ -46,6 +46,7 @@ def serving(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Serv
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, **(env or {})},
+        start_new_session=True,
     )
     served = Served(process)
     assert process.stdout is not None
@@ -93,15 +94,39 @@ def test_sessions_survive_a_restart(small: Path) -> None:
         assert served.chat("goodbye", "s1")["handler"] == "goodbye"  # only possible in the state `working`
 
 
-def test_several_processes_share_a_port(small: Path) -> None:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    with serving(str(small), "--workers", "2", "--port", str(port)) as served:
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def wait_until_gone(served: Served) -> None:
+    for _ in range(300):
+        try:
+            with urllib.request.urlopen(f"{served.url}/livez", timeout=5):
+                time.sleep(0.1)
+        except OSError:
+            return
+    os.killpg(served.process.pid, signal.SIGKILL)
+    raise AssertionError("".join(served.lines))
+
+
+def test_several_processes_share_a_port(small: Path) -> None:
+    with serving(str(small), "--workers", "2", "--port", str(free_port())) as served:
         wait_until_up(served)
         assert served.chat("my printer is offline", "s1")["state"] == "working"
         assert served.chat("goodbye", "s1")["handler"] == "goodbye"
     assert served.process.returncode == 0
+
+
+def test_several_processes_end_when_the_one_that_started_them_is_killed(small: Path) -> None:
+    with serving(str(small), "--workers", "2", "--port", str(free_port())) as served:
+        wait_until_up(served)
+        served.process.kill()
+        served.process.wait(30)
+        wait_until_gone(served)  # the port is free for the next start
+    assert sum('"stopped"' in line for line in served.lines) == 2
 
 
 def test_changed_files_are_taken_over(small: Path) -> None:

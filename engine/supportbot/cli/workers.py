@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -27,6 +28,7 @@ class _Workers:
         self.work = work
         self.started: dict[int, float] = {}
         self.stopping = False
+        self.parent_lives = os.pipe()  # nobody writes to it: it ends with the parent, however that one ends
 
     def run(self, number: int) -> int:
         for one in (signal.SIGTERM, signal.SIGINT):
@@ -63,6 +65,7 @@ class _Workers:
                 signal.signal(one, signal.SIG_DFL)
             if hasattr(signal, "SIGHUP"):
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server listens to it
+            self._end_with_parent()
             self.work()
             code = 0
         except Exception as problem:
@@ -72,6 +75,18 @@ class _Workers:
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(code)  # never run the parent's code a second time
+
+    def _end_with_parent(self) -> None:
+        """In a child: end like after SIGTERM when the parent was killed. Otherwise it would keep the port, and nobody
+        could start the server again."""
+        reading, writing = self.parent_lives
+        os.close(writing)
+
+        def watch() -> None:
+            os.read(reading, 1)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        threading.Thread(target=watch, name="parent", daemon=True).start()
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
