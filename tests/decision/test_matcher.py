@@ -13,7 +13,8 @@ from tests.decision.conftest import index_of, search
 
 from supportbot.compiler.blocks import Typos
 from supportbot.config.yaml_nodes import YamlMap
-from supportbot.decision import met
+from supportbot.decision import matcher, met
+from supportbot.decision.entities import Typed
 from supportbot.decision.matcher import Found
 from supportbot.diagnostics import Place
 from supportbot.model.index import Memo
@@ -251,6 +252,18 @@ def test_two_phrases_may_begin_with_the_same_value() -> None:
     found = search(index_of(["i am {name:text}"], ["i am {name:text} from {place:text}"]), "i am Jane Doe from York")
     assert dict(found.hits[0].captures) == {"name": "Jane Doe from York"}
     assert dict(found.hits[1].captures) == {"name": "Jane Doe", "place": "York"}
+
+
+def test_a_text_is_lined_up_with_its_tokens_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[str] = []
+
+    def typed(text: str, words: tuple[str, ...]) -> Typed:
+        texts.append(text)
+        return Typed(text, words)
+
+    monkeypatch.setattr(matcher, "Typed", typed)
+    assert search(index_of(["{first:text} a {second:text} b"]), "x a y b " * 9).held
+    assert len(texts) == 1
 
 
 # --- regexes ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -37,13 +38,23 @@ class Reading(Struct):
             self._now = self.moment if self.zone is None else self.moment.astimezone(self.zone)
         return self._now
 
-    def spelling(self, text: str, words: tuple[str, ...], start: int, end: int) -> str:
-        """Tokens [start, end) as the visitor typed them, or their normal form where that is unclear."""
-        chunks, first_token = _aligned(text, words)
-        if first_token is None:
-            return " ".join(words[start:end])
-        chosen = [chunk for chunk, at in zip(chunks, first_token, strict=True) if start <= at < end]
-        return " ".join(chosen).strip(_EDGES) or " ".join(words[start:end])
+
+class Typed:
+    """A text as the visitor typed it, beside its tokens. Lining them up takes a while: once a text is enough."""
+
+    __slots__ = ("chunks", "first_token", "words")
+
+    def __init__(self, text: str, words: tuple[str, ...]) -> None:
+        self.words = words
+        self.chunks, self.first_token = _aligned(text, words)
+
+    def spelling(self, start: int, end: int) -> str:
+        """Tokens [start, end) as they were typed, or their normal form where that is unclear."""
+        known = " ".join(self.words[start:end])
+        if self.first_token is None:
+            return known
+        first, last = (bisect_left(self.first_token, at) for at in (start, end))
+        return " ".join(self.chunks[first:last]).strip(_EDGES) or known
 
 
 Value = tuple[str, int, SlotValue]  # type, token after it, value

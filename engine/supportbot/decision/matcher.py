@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from supportbot.decision.entities import Reading, read_values
+from supportbot.decision.entities import Reading, Typed, read_values
 from supportbot.decision.met import NOTHING, read, rows_of, step
 from supportbot.decision.regexes import find_regexes
 from supportbot.model.decision import Hit
@@ -61,28 +61,6 @@ def hits_in(index: Index, words: tuple[str, ...], reading: Reading) -> dict[int,
 _UNSEEN = Node()  # no place that a step leads to
 
 
-class _Walked:
-    """Which ways of one walk were taken. Few walks have any, and very few so many that it matters."""
-
-    __slots__ = ("steps", "taken")
-
-    def __init__(self) -> None:
-        self.steps = 0
-        self.taken: set[tuple[Stand, int, int]] = set()
-
-    def next_of(self, ways: list[Step]) -> Step | None:
-        """The last of the ways that is not taken yet."""
-        while ways:
-            way = ways.pop()
-            self.steps += 1
-            if self.steps <= MANY_STEPS:
-                return way
-            if way[:3] not in self.taken:
-                self.taken.add(way[:3])
-                return way
-        return None
-
-
 class _Search:
     """All walks through the trie. Starts go from right to left, so that what a list may take later is known."""
 
@@ -95,6 +73,7 @@ class _Search:
         self.text = text
         self.reading = reading
         self.best: dict[int, Hit] = {}
+        self.typed: Typed | None = None
         self.values: dict[int, list[tuple[str, int, SlotValue]]] | None = None
 
     def run(self) -> None:
@@ -133,7 +112,8 @@ class _Search:
         count = len(rows)
         first = stand  # its lists are known already: see Met
         ways: list[Step] = []
-        walked: _Walked | None = None
+        taken: set[tuple[Stand, int, int]] = set()
+        steps = 0
         while True:
             if stand.patterns:
                 self._end(stand.patterns, start, at, matched, captures)
@@ -163,12 +143,10 @@ class _Search:
                         continue
             if not ways:
                 return
-            if walked is None:
-                walked = _Walked()
-            way = walked.next_of(ways)
-            if way is None:
+            steps += 1
+            if steps > MANY_STEPS and not _any_new(ways, taken):
                 return
-            stand, at, matched, captures = way
+            stand, at, matched, captures = ways.pop()
 
     def _over_gap(self, ways: list[Step], gap: Stand, at: int, matched: int, captures: Captures) -> None:
         """The ways on after a gap, the shortest gap last: that one is taken first."""
@@ -236,7 +214,9 @@ class _Search:
 
     def _said(self, start: int, end: int) -> str:
         """The visitor's own spelling of some tokens."""
-        return self.reading.spelling(self.text, self.words, start, end)
+        if self.typed is None:
+            self.typed = Typed(self.text, self.words)
+        return self.typed.spelling(start, end)
 
     def _end(self, patterns: Iterable[int], start: int, end: int, matched: int, captures: Captures) -> None:
         """Keep of each pattern the hit with most words; of several the one further left, of these the shortest."""
@@ -251,6 +231,15 @@ class _Search:
             if fuzzy and self.index.patterns[pattern].exact:
                 continue
             best[pattern] = Hit(pattern, start, end, matched, fuzzy, captures)
+
+
+def _any_new(ways: list[Step], taken: set[tuple[Stand, int, int]]) -> bool:
+    """Drop ways that lead where others led before, whatever values they took; the last one left counts as taken."""
+    while ways and ways[-1][:3] in taken:
+        ways.pop()
+    if ways:
+        taken.add(ways[-1][:3])
+    return bool(ways)
 
 
 def _is_better(known: Hit, start: int, end: int, matched: int) -> bool:
