@@ -184,6 +184,13 @@ def test_workers_need_a_port(command: Run, small: Path) -> None:
     assert command("serve", "--workers", "2", "--port", "0", cwd=small).returncode == 2
 
 
+def test_a_folder_for_the_store_that_cannot_be_made(command: Run, small: Path) -> None:
+    done = command("serve", "--port", "0", cwd=small, env={"SUPPORTBOT_STORE": "states.yaml/sessions.db"})
+    assert done.returncode == 2
+    assert f"{small / 'states.yaml'} cannot be made: " in done.stderr
+    assert "SUPPORTBOT_STORE" in done.stderr.splitlines()[-1]
+
+
 def test_where_it_listens() -> None:
     assert (options_of({}, None, None).host, options_of({}, None, None).port) == ("127.0.0.1", 8080)
     platform = options_of({"PORT": "5000"}, None, None)

@@ -32,7 +32,7 @@ from supportbot.compiler.compile import compile_bot
 from supportbot.config.environment import Environment, load
 from supportbot.config.folder import find_bot, read_bot
 from supportbot.diagnostics import Diagnostic
-from supportbot.errors import UsageError
+from supportbot.errors import SettingsError, UsageError
 from supportbot.model.bot import Bot
 from supportbot.runtime.alerts import Alerting
 from supportbot.runtime.aside import Aside
@@ -190,7 +190,7 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
     """``keep``: sessions in memory, for the only process that writes the store."""
     bot = with_off(start.bot, environment)
     where = store_file(bot.settings.server.get("store"), start.root, environment)
-    where.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(where.parent)
     store = SQLiteStore(where, keep=keep)
     model = LiteLLMModel(bot.settings.llm, environment, bot.settings.operations.price)
     calls = wire_actions(
@@ -219,6 +219,15 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
     beside = Beside(metrics, alerting, reloader, guarded.breaker)
     push = salesiq_push(bot, environment, calls.actions)
     return Wiring(talks, store, model, calls.actions, push, alerts, beside, calls.worker, aside)
+
+
+def _make_folder(folder: Path) -> None:
+    """Raises SettingsError: a bot's folder may be read-only, and whoever deploys it can name another place."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as failure:
+        mend = "let the server's user write there, or name another file in SUPPORTBOT_STORE"
+        raise SettingsError(f"the store's folder {folder} cannot be made: {failure.strerror}; {mend}") from None
 
 
 async def _serve(
