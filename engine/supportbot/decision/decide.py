@@ -142,7 +142,8 @@ class _Deciding:
     def _by_form(self, form: FormState) -> Decision:
         options = [*(option for option in self.handlers if not _interrupts(option)), *self.guides]
         others = [option for option in options if option.hits and self._may_replace(form, option)]
-        turn = forms.take(self.draft, self.found, bool(others))
+        wish = any(OpenForm in option.of.steps for option in others)
+        turn = forms.take(self.draft, self.found, bool(others), wish)
         if turn.taken:
             self._note_form(form, turn.note, others)
             return self._decided(f"form.{form.form}", "form", turn.note)

@@ -67,8 +67,11 @@ class FormTurn:
 NOT_TAKEN = FormTurn(False, "")
 
 
-def take(draft: Draft, found: Found, others_match: bool) -> FormTurn:
-    """Let the open form use the message. ``others_match``: a rule would answer it otherwise."""
+def take(draft: Draft, found: Found, others_match: bool, wish: bool = False) -> FormTurn:
+    """Let the open form use the message. ``others_match``: a rule would answer it otherwise; ``wish``: and open a form.
+
+    "Forget it, open a ticket" leaves the form for the other one; nothing but "forget it" is answered by ``cancelled``.
+    """
     state = draft.session.form
     if state is None or state.form not in draft.bot.forms:
         draft.change(form=None)
@@ -79,6 +82,8 @@ def take(draft: Draft, found: Found, others_match: bool) -> FormTurn:
         _cancels(found, words, _cancel_words(form, state)) or _declines(found, words, form, state)
     ):
         draft.change(form=None)
+        if wish:
+            return NOT_TAKEN
         draft.run(form.cancelled)
         return FormTurn(True, "cancelled")
     if draft.message.answers:
@@ -202,7 +207,7 @@ def _asks_back(spec: SlotSpec, found: Found) -> bool:
     """Nobody is called "why do you need that?"; a summary may be a question, but not one about our asking."""
     if is_name(spec):
         return found.tokens[:1] in _QUESTIONS and len(found.tokens) > 1  # Will is a name
-    return found.tokens[:1] == ("why",) and "you" in found.tokens
+    return found.tokens[:1] in (("why",), ("what",)) and "you" in found.tokens
 
 
 def _no_name(draft: Draft, found: Found) -> bool:
