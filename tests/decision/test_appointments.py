@@ -57,6 +57,9 @@ SAID = {
     "9": "24T09:00",
     "noon": "23T12:00",
     "after 3pm tomorrow": "24T15:00",
+    "anytime after 2": "23T14:00",
+    "whenever after 3pm": "23T15:00",
+    "tomorrow morning at 9": "24T09:00",
     "the 24th": "24T08:00",
     "the 24th at 3pm": "24T15:00",
     "next tuesday": "24T08:00",
@@ -79,7 +82,17 @@ SAID = {
     "on Thursday the 26th at 3": "26T15:00",
     "1795532400000": "24T15:00",
 }
-REFUSED = ["sunday at 3", "saturday", "24/11/2025 10:00", "at 7pm", "20:00", "at 8 in the evening", "0:00", "tonight"]
+REFUSED = [
+    "at 3 in the morning",
+    "sunday at 3",
+    "saturday",
+    "24/11/2025 10:00",
+    "at 7pm",
+    "20:00",
+    "at 8 in the evening",
+    "0:00",
+    "tonight",
+]
 NO_TIME = ["when the moon is full", "purple", "I don't know", "not sure", "31/02 at 10", "25:00", "", "   ", "?"]
 
 

@@ -79,6 +79,8 @@ def _first(words: list[str], now: datetime) -> Moment | None:
         return None  # "a week from now" is not now
     if words[:1] and words[0] in ASKING:  # nor is "what time is it now"
         words = ["" if word in AT_ONCE else word for word in words]
+    if any(word[:1].isdecimal() for word in words):  # "anytime after 2" is not now either
+        words = ["" if word in ("anytime", "whenever") else word for word in words]
     found = (moment_at(words, at, now) for at in range(len(words)) if words[at])
     first = next((moment for moment in found if moment is not None), None)
     no_such_day = first is not None and first.day is None and any("/" in word for word in words if word[:1].isdecimal())

@@ -137,7 +137,8 @@ def _within(part: str, clock: time | None) -> time | None:
     if clock is None:
         return _PARTS_OF_DAY.get(part)
     late = part in ("afternoon", "evening", "tonight") and clock.hour < 12
-    return clock.replace(hour=clock.hour + 12) if late else clock
+    early = part == "morning" and clock.hour > 12  # "3 in the morning", which alone is in the afternoon
+    return clock.replace(hour=(clock.hour + 12) % 24) if late or early else clock
 
 
 def _offset(words: list[str], start: int) -> tuple[timedelta, int] | None:
