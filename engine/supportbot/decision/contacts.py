@@ -7,10 +7,14 @@ of a decision wants them.
 
 from __future__ import annotations
 
+import re
+
 from supportbot.decision.entities import Reading, email, first_value
 
 PHONE_CHARS = 60
 LIKELY_DIGITS = 9  # a national number that the library does not know yet; a shorter one lacks its area code
+_AT = re.compile(r"\s?[(\[{]at[)\]}]\s?", re.IGNORECASE)
+_DOT = re.compile(r"\s?[(\[{]dot[)\]}]\s?|\sdot\s", re.IGNORECASE)
 _EXTENSIONS = ("ext", "ext.", "extension", "x", "durchwahl", "poste")
 
 
@@ -85,7 +89,9 @@ def address(text: str) -> str | None:
 
 
 def _spelled(text: str) -> str:
-    """jane at example dot com -> jane@example.com; only where no address is written out."""
+    """jane at example dot com, jane(at)example.com -> jane@example.com; only where no address is written out."""
+    if "@" not in text and _AT.search(text):
+        return _DOT.sub(".", _AT.sub("@", text, 1))
     words = text.split()
     lower = [word.lower().strip("()[]") for word in words]
     if "@" in text or "at" not in lower or "dot" not in lower:
