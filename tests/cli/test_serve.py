@@ -19,6 +19,7 @@ import pytest
 from tests.cli.conftest import COMMAND, Run
 
 from supportbot.cli.serve import options_of
+from supportbot.cli.workers import TOO_SOON
 from supportbot.errors import SettingsError
 
 
@@ -127,6 +128,31 @@ def test_several_processes_end_when_the_one_that_started_them_is_killed(small: P
         served.process.wait(30)
         wait_until_gone(served)  # the port is free for the next start
     assert sum('"stopped"' in line for line in served.lines) == 2
+
+
+def test_a_process_that_stands_in_for_one_that_died_answers_with_the_files_that_were_taken_over(small: Path) -> None:
+    responses = small / "rules" / "responses.yaml"
+    with serving(str(small), "--workers", "2", "--port", str(free_port())) as served:
+        before = revisions_of(served, 2)
+        responses.write_text(responses.read_text("utf-8").replace("Goodbye", "Farewell"), "utf-8")
+        request = urllib.request.Request(f"{served.url}/reload", b"", {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as response:
+            taken = json.load(response)["revision"]
+        pid = served.process.pid
+        time.sleep(TOO_SOON)  # one that dies sooner is not replaced
+        os.kill(int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]), signal.SIGKILL)
+        assert revisions_of(served, 3) == [*before, taken]
+    assert taken not in before
+
+
+def revisions_of(served: Served, processes: int) -> list[str]:
+    """Of the bots with which so many processes began."""
+    for _ in range(300):
+        lines = [json.loads(line) for line in served.lines if '"event":"listening"' in line]
+        if len(lines) >= processes:
+            return [line["revision"] for line in lines]
+        time.sleep(0.1)
+    raise AssertionError("".join(served.lines))
 
 
 def test_changed_files_are_taken_over(small: Path) -> None:

@@ -32,7 +32,7 @@ from supportbot.compiler.compile import compile_bot
 from supportbot.config.environment import Environment, load
 from supportbot.config.folder import find_bot, read_bot
 from supportbot.diagnostics import Diagnostic
-from supportbot.errors import SettingsError, UsageError
+from supportbot.errors import SettingsError, StoreError, UsageError
 from supportbot.model.bot import Bot
 from supportbot.runtime.alerts import Alerting
 from supportbot.runtime.aside import Aside
@@ -95,7 +95,12 @@ def command(
         raise UsageError("--workers needs a port of its own: name one with --port")
     check_free(options)
     say(f"{workers} processes listen on http://{options.host}:{options.port}")
-    return run_workers(workers, lambda: asyncio.run(_serve(start, environment, options, reload, None)))
+
+    def work(replaces: bool) -> None:
+        begin = _as_the_others(start, environment) if replaces else start
+        asyncio.run(_serve(begin, environment, options, reload, None))
+
+    return run_workers(workers, work)
 
 
 def options_of(
@@ -157,6 +162,15 @@ def _started(root: Path, environment: Mapping[str, str], allow_last_good: bool) 
         say(str(finding), err=True)
     say(f"note: the bot is broken; the last one that worked answers, revision {bot.revision}", err=True)
     return Start(bot, root, seen, errors=errors)
+
+
+def _as_the_others(start: Start, environment: Mapping[str, str]) -> Start:
+    """For a process that stands in for one that died: the bot that the others may have taken over since the start."""
+    try:
+        bot = last_good_bot(start.root, environment)
+    except StoreError:
+        return start
+    return start if bot is None or bot.revision == start.bot.revision else Start(bot, start.root, start.seen)
 
 
 @dataclass(frozen=True, slots=True)

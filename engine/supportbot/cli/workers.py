@@ -16,15 +16,18 @@ from supportbot.errors import SupportbotError, UsageError
 TOO_SOON = 2.0  # seconds; a process that dies sooner will not live on the next time either
 
 
-def run_workers(number: int, work: Callable[[], None]) -> int:
-    """Run ``work`` in ``number`` processes until a signal ends them. Returns the exit code."""
+def run_workers(number: int, work: Callable[[bool], None]) -> int:
+    """Run ``work`` in ``number`` processes until a signal ends them. Returns the exit code.
+
+    ``work`` is told whether it stands in for a process that died.
+    """
     if not hasattr(os, "fork"):
         raise UsageError("--workers needs an operating system with fork; use one process here")
     return _Workers(work).run(number)
 
 
 class _Workers:
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[bool], None]) -> None:
         self.work = work
         self.started: dict[int, float] = {}
         self.stopping = False
@@ -36,7 +39,7 @@ class _Workers:
         if hasattr(signal, "SIGHUP"):
             signal.signal(signal.SIGHUP, self._pass_on)
         for _ in range(number):
-            self._start()
+            self._start(replaces=False)
         failed = 0
         while self.started:
             process, status = os.waitpid(-1, 0)
@@ -49,10 +52,10 @@ class _Workers:
                 failed = failed or (code if code > 0 else 1)
                 self._end(signal.SIGTERM, None)
             else:
-                self._start()
+                self._start(replaces=True)
         return failed
 
-    def _start(self) -> None:
+    def _start(self, replaces: bool) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         process = os.fork()
@@ -66,7 +69,7 @@ class _Workers:
             if hasattr(signal, "SIGHUP"):
                 signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the server listens to it
             self._end_with_parent()
-            self.work()
+            self.work(replaces)
             code = 0
         except Exception as problem:
             code = problem.exit_code if isinstance(problem, SupportbotError) else 1
