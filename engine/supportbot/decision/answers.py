@@ -28,6 +28,8 @@ _INTRODUCTIONS = (
     ("i", "am"),
     ("it", "is"),
     ("call", "me"),
+    ("you", "can", "call", "me"),
+    ("just", "call", "me"),
 )
 _CUES = (("actually", "no"), ("actually",), ("sorry", "i", "meant"), ("no", "i", "meant"), ("i", "meant"), ("sorry",))
 _TAKEN_BACK = tuple((*cue, *rest) for rest in (("it", "is"), ("i", "am"), ()) for cue in _CUES)
@@ -213,6 +215,8 @@ def read_answer(
     if spec.max_chars <= SHORT_TEXT:
         answer = _without_values(answer, asker.reading, _TYPED if is_name(spec) else _CONTACTS)
         answer = _without_introduction(answer).rstrip(" .,;!")
+    elif not tokens(_without_values(answer, asker.reading, _CONTACTS)):
+        return None  # "jane@example.com" tells no story
     if is_name(spec):
         answer = name_in(answer) or ""
     if not tokens(answer):

@@ -30,7 +30,7 @@ def name_in(text: str) -> str | None:
     while len(words) > 1 and _bare(words[-1]) in _TRAILING:
         words = words[:-1]
     name = " ".join(words).strip(" .,;:!?")
-    if all(_bare(word) in _LEADING for word in words):
+    if all(_bare(word) in _LEADING | _JOINING for word in words):
         return None
     sane = 0 < len(words) <= MOST_WORDS and any(map(str.isalpha, name))
     return name if sane and not any(_bare(word) in _NEVER for word in words) else None
