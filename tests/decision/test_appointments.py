@@ -57,6 +57,8 @@ SAID = {
     "9": "24T09:00",
     "noon": "23T12:00",
     "after 3pm tomorrow": "24T15:00",
+    "in the next hour": "23T10:15",
+    "within the hour please": "23T10:15",
     "anytime after 2": "23T14:00",
     "whenever after 3pm": "23T15:00",
     "tomorrow morning at 9": "24T09:00",

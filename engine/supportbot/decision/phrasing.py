@@ -30,6 +30,9 @@ _AT_ONCE = (
     ("next", "available"),
     ("earliest",),
     ("soon",),
+    ("next", "hour"),
+    ("within", "the", "hour"),
+    ("within", "an", "hour"),
 )
 _SURE = 5
 ASKING = frozenset(("what", "why", "how", "who", "where", "which"))
