@@ -127,6 +127,8 @@ def test_figures_of_what_was_said(tmp_path: Path) -> None:
             assert status == 200
             assert '"printer_offline":{"count":1,"percent":50.0}' in stats
             assert (await it.get("/metrics/report?since=1h"))[0] == 200
+            assert (await it.get("/stats?since=2w"))[0] == 200  # as `supportbot stats --since 2w`
+            assert (await it.get("/stats?since=99999w"))[0] == 200
             assert (await it.get("/stats?since=soon"))[0] == 400
             status, text = await it.get("/metrics")
             names = {family.name for family in text_string_to_metric_families(text)}

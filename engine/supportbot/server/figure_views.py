@@ -22,8 +22,8 @@ from supportbot.server.problems import Problem, json_response
 from supportbot.server.service import SERVICE, Service
 from supportbot.server.views import SHOWN, active_sessions
 
-SINCE = re.compile(r"([1-9][0-9]{0,4})(m|h|d)", re.ASCII)
-UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+SINCE = re.compile(r"([1-9][0-9]{0,4})(m|h|d|w)", re.ASCII)
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @admin
@@ -120,5 +120,5 @@ def _since(request: web.Request, service: Service) -> datetime | None:
         return None
     found = SINCE.fullmatch(given)
     if found is None:
-        raise Problem(400, '"since" is a number and m, h or d, e.g. 7d.')
+        raise Problem(400, '"since" is a number and m, h, d or w, e.g. 7d.')
     return service.now() - timedelta(**{UNITS[found[2]]: int(found[1])})

@@ -90,7 +90,7 @@ SINCE_PARAMETER: Json = {
     "name": "since",
     "in": "query",
     "description": "Only what happened since then, e.g. 7d. Empty: all that is kept.",
-    "schema": {"type": "string", "pattern": "^([1-9][0-9]{0,4}[mhd])?$"},
+    "schema": {"type": "string", "pattern": "^([1-9][0-9]{0,4}[mhdw])?$"},
 }
 
 
