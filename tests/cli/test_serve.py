@@ -95,6 +95,14 @@ def test_sessions_survive_a_restart(small: Path) -> None:
         assert served.chat("goodbye", "s1")["handler"] == "goodbye"  # only possible in the state `working`
 
 
+def reload(served: Served) -> str:
+    """The revision that answers then."""
+    request = urllib.request.Request(f"{served.url}/reload", b"", {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=60) as response:
+        revision: str = json.load(response)["revision"]
+    return revision
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -135,9 +143,7 @@ def test_a_process_that_stands_in_for_one_that_died_answers_with_the_files_that_
     with serving(str(small), "--workers", "2", "--port", str(free_port())) as served:
         before = revisions_of(served, 2)
         responses.write_text(responses.read_text("utf-8").replace("Goodbye", "Farewell"), "utf-8")
-        request = urllib.request.Request(f"{served.url}/reload", b"", {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as response:
-            taken = json.load(response)["revision"]
+        taken = reload(served)
         pid = served.process.pid
         time.sleep(TOO_SOON)  # one that dies sooner is not replaced
         os.kill(int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0]), signal.SIGKILL)
@@ -173,6 +179,19 @@ def wait_for_line(served: Served, text: str) -> None:
             return
         time.sleep(0.1)
     raise AssertionError("".join(served.lines))
+
+
+def test_a_reload_tells_of_a_store_that_counts_after_a_restart(small: Path) -> None:
+    settings = small / "supportbot.yaml"
+    sound = settings.read_text("utf-8")
+    with serving(str(small), "--port", "0") as served:
+        settings.write_text(f"{sound}limits: {{attempts: 2}}\n", "utf-8")
+        reload(served)
+        settings.write_text(f"{sound}server: {{store: data/other.db}}\n", "utf-8")
+        reload(served)
+    told = [line for line in served.lines if "store has changed" in line]
+    assert len(told) == 1
+    assert "restart" in told[0]
 
 
 def test_one_request_without_listening(command: Run, small: Path) -> None:

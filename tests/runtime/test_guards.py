@@ -70,6 +70,23 @@ def test_only_one_question_is_the_probe() -> None:
     asyncio.run(run())
 
 
+def test_a_reload_may_allow_more_calls_at_once() -> None:
+    async def run() -> None:
+        model = FakeModel(60.0)
+        guarded = GuardedModel(model, 1)
+        first = asyncio.create_task(guarded.answer(()))
+        await asyncio.sleep(0)
+        guarded.allow(2)
+        calls = [first, *(asyncio.create_task(guarded.answer(())) for _ in range(2))]
+        await asyncio.sleep(0.01)
+        assert len(model.asked) == 3
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+    asyncio.run(run())
+
+
 def test_a_call_that_was_cut_off_is_a_failure_and_gives_its_place_back() -> None:
     async def run() -> None:
         guarded = GuardedModel(FakeModel(60.0), 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -24,7 +25,7 @@ from supportbot.cli.channels import salesiq_push
 from supportbot.cli.last_good import last_good_bot
 from supportbot.cli.loading import errors_of
 from supportbot.cli.options import BrokenFolder, bot_argument, color_option
-from supportbot.cli.queueing import given_up, no_sign_in, signs_in, until_mended, wire_actions, with_off
+from supportbot.cli.queueing import action_wait, given_up, no_sign_in, signs_in, until_mended, wire_actions, with_off
 from supportbot.cli.surroundings import DEFAULT_PORT, actions_off, address_of, store_file
 from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
@@ -49,6 +50,8 @@ from supportbot.server.observing import Beside, watch_store
 from supportbot.server.once import get
 from supportbot.server.options import Secret, ServerOptions
 from supportbot.server.run import check_free, serve
+
+log = logging.getLogger("supportbot.serve")
 
 KEPT_SESSIONS = 20_000
 COLLECT_AFTER = (20_000, 20, 20)
@@ -224,6 +227,10 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
 
     def wired(changed: Bot) -> Bot:
         model.configure(changed.settings.llm, changed.settings.operations.price)
+        guarded.allow(changed.settings.operations.model_calls)
+        calls.desk.wait_seconds = action_wait(changed)
+        if store_file(changed.settings.server.get("store"), start.root, environment) != where:
+            log.warning("server.store has changed: it counts after a restart; until then the old file is used")
         return with_off(changed, environment)
 
     aside = Aside()

@@ -54,7 +54,12 @@ class GuardedModel:
     def __init__(self, model: Model, calls: int, breaker: Breaker | None = None) -> None:
         self.model = model
         self.breaker = breaker or Breaker()
-        self._places = asyncio.Semaphore(calls)
+        self._calls, self._places = calls, asyncio.Semaphore(calls)
+
+    def allow(self, calls: int) -> None:
+        """So many calls at once from now on; those in work are not counted among them."""
+        if calls != self._calls:
+            self._calls, self._places = calls, asyncio.Semaphore(calls)
 
     @property
     def configured(self) -> bool:
@@ -63,9 +68,10 @@ class GuardedModel:
     async def answer(self, messages: Sequence[ChatMessage]) -> ModelAnswer:
         if not self.breaker.admits():
             return ModelAnswer(error="paused")
+        places = self._places  # a reload may exchange them
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                await self._places.acquire()
+                await places.acquire()
         except TimeoutError:
             return ModelAnswer(error="busy")
         ok = False
@@ -74,7 +80,7 @@ class GuardedModel:
             ok = answer.error in ("", "off")
             return answer
         finally:
-            self._places.release()
+            places.release()
             self.breaker.note(ok)  # also when the caller's deadline cut the call off
 
     async def close(self) -> None:

@@ -36,7 +36,7 @@ class CallDesk:
     def __init__(self, worker: OutboxWorker, outbox: Outbox, wait_seconds: float = WAIT) -> None:
         self._worker = worker
         self._outbox = outbox
-        self._wait_seconds = wait_seconds
+        self.wait_seconds = wait_seconds  # a reload may change it
 
     def queue(self, bot: Bot, turn: Turn, decision: Decision) -> Queued:
         """The calls of a decision. Nothing is written; that is the turn's commit."""
@@ -64,7 +64,7 @@ class CallDesk:
 
     async def wait(self, queued: Queued) -> tuple[QueuedCall, ...]:
         """The calls that ended while a reply may wait."""
-        return await self._worker.wait((call.id for call in queued.calls), self._wait_seconds)
+        return await self._worker.wait((call.id for call in queued.calls), self.wait_seconds)
 
     async def is_told(self, call: QueuedCall) -> bool:
         """Whether a turn told of it meanwhile, perhaps one of another process; or nobody needs to any more."""
