@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 from tests.server.test_figure_views import Kept, desk
+from tests.server.world import small_bot
 
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.errors import StoreError
+from supportbot.model.decision import CallModel, Outcome
 from supportbot.model.operations import Alerts
 from supportbot.runtime.alerts import Alerting
 from supportbot.runtime.metrics import Metrics
+from supportbot.runtime.tallies import LABELS_END
 from supportbot.server import observing
 from supportbot.server.observing import Beside, watch_store
 
@@ -53,6 +56,14 @@ def watched(test: Callable[[Store, Beside], Awaitable[None]], monkeypatch: pytes
         await asyncio.wait((task,))
 
     asyncio.run(run())
+
+
+def test_questions_that_the_model_was_not_asked_do_not_make_it_look_quick() -> None:
+    beside = Beside()
+    errors = ("timeout", "paused", "busy", "")
+    outcomes = tuple(Outcome(CallModel("other"), not error, error=error, elapsed=1.0) for error in errors)
+    beside._outcomes(small_bot(), outcomes)
+    assert list(beside.metrics.upstream.by_label) == [f"model{LABELS_END}{outcome}" for outcome in ("timeout", "ok")]
 
 
 def test_a_store_that_works_is_only_asked(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from supportbot.runtime.tallies import LABELS_END
 from supportbot.runtime.tracing import Tracing
 
 FAILURES_IN_A_ROW = 3
+NOT_CALLED = ("paused", "busy")  # the model was left alone, or had no place free
 LOOK_SECONDS = 0.5  # between two looks at the store
 STALL_SECONDS = 1.0  # without an answer of the store: one failure, and one more for each further such time
 
@@ -117,7 +118,8 @@ class Beside:
                 self._outcome("action_failed", action.connection if action is not None else "gone", outcome)
 
     def _outcome(self, kind: Kind, service: str, outcome: Outcome) -> None:
-        self.metrics.upstream.add(f"{service}{LABELS_END}{outcome.error or 'ok'}", outcome.elapsed)
+        if outcome.error not in NOT_CALLED:  # it would make a service look quick that is not asked
+            self.metrics.upstream.add(f"{service}{LABELS_END}{outcome.error or 'ok'}", outcome.elapsed)
         if outcome.ok:
             self.worked(kind)
         else:
