@@ -101,6 +101,19 @@ def test_sigint_does_not_wait_for_new_requests() -> None:
     asyncio.run(test())
 
 
+def test_a_caller_who_waits_for_a_turn_that_never_ends_gets_the_grace_time_once() -> None:
+    async def test() -> None:
+        async with running(replace(LIMITS, drain=0.0, grace=3.0)) as it:
+            held = asyncio.create_task(it.say("slow"))
+            await until_asked(it)
+            kill(signal.SIGTERM)
+            await asyncio.wait_for(asyncio.shield(it.server), 6)
+            with pytest.raises(aiohttp.ClientError):
+                await held
+
+    asyncio.run(test())
+
+
 @pytest.mark.parametrize("rounds", range(5))
 def test_connections_that_are_taken_in_the_moment_of_the_end_are_answered(rounds: int) -> None:
     """``rounds`` of the event loop after the signal; which of them is the delicate one is aiohttp's affair."""

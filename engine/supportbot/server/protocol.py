@@ -20,6 +20,7 @@ from supportbot.server.problems import Problem, from_http_error, problem_respons
 from supportbot.server.service import SERVICE
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_LAST_WORDS = 2.0  # seconds for responses when the turns have ended; aiohttp waits for so long twice
 NOT_HTTP = "This is not a valid HTTP request."
 Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -83,7 +84,7 @@ class Runner(web.AppRunner):
             auto_decompress=False,
             keepalive_timeout=limits.keepalive_seconds,
             lingering_time=limits.linger_seconds,
-            shutdown_timeout=limits.grace,
+            shutdown_timeout=_LAST_WORDS,
             logger=logs.logger,
         )
 

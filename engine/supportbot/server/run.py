@@ -48,6 +48,7 @@ async def serve(app: web.Application, options: ServerOptions, announce: Announce
                 await asyncio.wait_for(stop.hurry.wait(), options.limits.drain)
         finally:
             await _stop_listening(runner)
+            await _finish_turns(runner, app)
             await runner.cleanup()
     logs.REVISION.set(app[SERVICE].bot.revision)
     logs.log(logging.INFO, "stopped")
@@ -84,6 +85,14 @@ async def _stop_listening(runner: Runner) -> None:
             loop.remove_reader(listening)
     for _ in range(_SETTLING):
         await asyncio.sleep(_MOMENT)
+
+
+async def _finish_turns(runner: Runner, app: web.Application) -> None:
+    """Read no more requests and give the turns in work their grace time, once: aiohttp would give it to each of its
+    steps, and the server be killed by whoever stops it before it has closed its store."""
+    if runner.server is not None:
+        runner.server.pre_shutdown()
+    await app[SERVICE].finish_work()
 
 
 def check_free(options: ServerOptions) -> None:
