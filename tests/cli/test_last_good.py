@@ -49,6 +49,7 @@ def test_a_broken_bot_does_not_start_and_says_where(command: Run, broken: Path) 
         assert done.returncode == 2
         assert "handlers.yaml" in done.stderr
         assert "there is no response 'by'" in done.stderr
+        assert ("keeps no bot that worked" in done.stderr) == bool(more)
 
 
 def test_the_last_good_bot_answers_when_that_is_allowed(small: Path) -> None:

@@ -236,6 +236,11 @@ def test_a_folder_for_the_store_that_cannot_be_made(command: Run, small: Path) -
     assert "SUPPORTBOT_STORE" in done.stderr.splitlines()[-1]
 
 
+def test_other_users_of_the_machine_read_no_conversations(command: Run, small: Path) -> None:
+    command("serve", "--get", "/health", cwd=small, env={"SUPPORTBOT_STORE": "kept/sessions.db"})
+    assert (small / "kept").stat().st_mode & 0o077 == 0
+
+
 def test_where_it_listens() -> None:
     assert (options_of({}, None, None).host, options_of({}, None, None).port) == ("127.0.0.1", 8080)
     platform = options_of({"PORT": "5000"}, None, None)

@@ -160,6 +160,8 @@ def _started(root: Path, environment: Mapping[str, str], allow_last_good: bool) 
     errors = errors_of(loaded.diagnostics)
     bot = last_good_bot(root, environment) if allow_last_good else None
     if bot is None:
+        if allow_last_good:
+            say("note: the store keeps no bot that worked, so there is none to start with instead", err=True)
         raise BrokenStart(errors, root)
     for finding in errors[:SHOWN]:
         say(str(finding), err=True)
@@ -245,7 +247,7 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
 def _make_folder(folder: Path) -> None:
     """Raises SettingsError: a bot's folder may be read-only, and whoever deploys it can name another place."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what visitors wrote is nobody else's
     except OSError as failure:
         mend = "let the server's user write there, or name another file in SUPPORTBOT_STORE"
         raise SettingsError(f"the store's folder {folder} cannot be made: {failure.strerror}; {mend}") from None
