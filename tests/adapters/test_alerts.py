@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -11,7 +12,7 @@ import pytest
 from aiohttp import web
 from tests.serving import serving
 
-from supportbot.adapters import alert_webhook
+from supportbot.adapters import addresses, alert_webhook
 from supportbot.adapters.addresses import is_public, refusal
 from supportbot.adapters.alert_webhook import AlertWebhook
 from supportbot.diagnostics import Place
@@ -19,7 +20,7 @@ from supportbot.model.bot import BodyMap
 from supportbot.model.operations import Alerts
 from supportbot.model.steps import Template
 from supportbot.runtime import alerts
-from supportbot.runtime.alerts import Alerting
+from supportbot.runtime.alerts import Alert, Alerting
 from supportbot.runtime.metrics import Metrics
 
 PLACE = Place("supportbot.yaml")
@@ -263,3 +264,23 @@ def test_addresses_that_somebody_wrote(url: str) -> None:
 def test_a_name_never_leads_inwards(address: str) -> None:
     assert not is_public(address)
     assert is_public("93.184.216.34")
+
+
+def test_a_name_inside_is_called_only_when_the_environment_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def inside(_self: object, host: str, port: int = 0, _family: int = 0) -> list[dict[str, object]]:
+        return [{"hostname": host, "host": "127.0.0.1", "port": port, "family": socket.AF_INET, "proto": 0, "flags": 0}]
+
+    monkeypatch.setattr(addresses.DefaultResolver, "resolve", inside)
+    monkeypatch.setattr(alert_webhook, "PAUSES", (0.0,))
+
+    async def run() -> None:
+        async with scene() as it:
+            url = it.receiver.url.replace("127.0.0.1", "chat.inside")
+            for named, sent in (("", "not_sent"), ("other.inside", "not_sent"), ("a, Chat.inside", "sent")):
+                sender = AlertWebhook({"SUPPORTBOT_ALLOW_PRIVATE": named})
+                alert = Alert("llm_unavailable", "failing", 3, 5, "", "r", "")
+                assert await sender.send(alert, Alerts(webhook=url)) == sent
+                await sender.close()
+            assert len(it.receiver.got) == 1
+
+    asyncio.run(run())

@@ -327,6 +327,14 @@ def test_what_fails_says_why_and_what_to_do(
     asyncio.run(run())
 
 
+@pytest.mark.parametrize("address", ["hooks.example.com/secret", "ftp://hooks.example.com/secret"])
+def test_an_address_for_alerts_that_is_none(starter: Path, address: str) -> None:
+    finding = found(starter, ERROR_ALERT_WEBHOOK=address)["connections/alerts"]
+    assert finding.status == "failed"
+    assert "ERROR_ALERT_WEBHOOK" in finding.remedy
+    assert "secret" not in finding.text + finding.remedy
+
+
 def test_the_command_online_shows_no_secret_and_calls_no_alert_webhook(starter: Path, free_port: str) -> None:
     async def run() -> None:
         called: list[str] = []

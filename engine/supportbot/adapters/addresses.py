@@ -37,16 +37,17 @@ def refusal(url: str) -> str:
 
 
 class PublicResolver(AbstractResolver):
-    """Resolves names, but never to an address inside. ``localhost`` is what it says."""
+    """Resolves names, but never to an address inside. ``localhost`` is what it says, ``wanted`` are names that may."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: frozenset[str] = frozenset()) -> None:
+        self._wanted = wanted.union(LOCAL_NAMES)
         self._resolver = DefaultResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
-        if host.rstrip(".").lower() in LOCAL_NAMES:
+        if host.rstrip(".").lower() in self._wanted:
             return found
         public = [entry for entry in found if is_public(entry["host"])]
         if not public:

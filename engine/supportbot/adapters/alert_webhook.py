@@ -12,6 +12,7 @@ import aiohttp
 
 from supportbot.adapters.addresses import PublicResolver, refusal
 from supportbot.adapters.environment import expand
+from supportbot.adapters.private_hosts import allowed_hosts
 from supportbot.decision.render import render
 from supportbot.model.bot import BodyMap
 from supportbot.model.operations import Alerts
@@ -50,7 +51,7 @@ class AlertWebhook:
 
     async def _post(self, url: str, body: object) -> bool:
         if self._session is None:
-            connector = aiohttp.TCPConnector(resolver=PublicResolver(), limit=4)
+            connector = aiohttp.TCPConnector(resolver=PublicResolver(allowed_hosts(self._environment)), limit=4)
             self._session = aiohttp.ClientSession(connector=connector)
         try:
             async with (

@@ -86,7 +86,12 @@ def _tried(bot: Bot, root: Path, environment: Mapping[str, str]) -> Iterator[Fin
 
 def _alerts(bot: Bot, environment: Mapping[str, str]) -> Finding:
     webhook = bot.settings.operations.alerts.webhook
-    if (expand(webhook, environment) or "").strip():
+    if url := (expand(webhook, environment) or "").strip():
+        from supportbot.adapters.addresses import refusal  # only here: it imports aiohttp
+
+        if why := refusal(url):
+            remedy = f"put the whole address of an incoming webhook into {', '.join(names_in(webhook)) or webhook}"
+            return Finding("connections", "alerts", "failed", f"alerts cannot be sent: {why}", remedy)
         return Finding("connections", "alerts", "ok", "alerts have an address (it is not called here)")
     wanted = ", ".join(names_in(webhook)) or "alerts.webhook"
     return Finding("connections", "alerts", "note", f"nobody is told when something keeps failing: set {wanted}")
