@@ -84,9 +84,10 @@ def captured(bot: Bot) -> set[str]:
     waiting = [bot.index.root]
     while waiting:
         node = waiting.pop()
-        found.update(slot for slot, _, _ in node.captures)
         waiting.extend(node.edges.values())
-        waiting.extend(following for _, _, following in node.captures)
+        for slot, _, following in node.captures:
+            found.add(slot)
+            waiting.append(following)
         if node.gap is not None:
             waiting.append(node.gap)
     return found

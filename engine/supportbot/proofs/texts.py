@@ -6,10 +6,11 @@ loses all of them (see shadows.py) loses every message.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, product
 from math import prod
+from operator import methodcaller
 
 from supportbot.model.bot import Bot, Guide, Handler
 from supportbot.model.index import Index, Node, Symbol
@@ -62,6 +63,9 @@ def rules_of(bot: Bot) -> tuple[Rule, ...]:
     """All rules that can answer, handlers first."""
     rules: list[Rule] = [*bot.handlers, *bot.guides.values()]
     return tuple(rules)
+
+
+_SPACES = methodcaller("count", " ")
 
 
 class Texts:
@@ -119,8 +123,7 @@ class Texts:
             made = self._along(path)
             found.update(dict.fromkeys(made.texts))
             complete = complete and made.all
-        ordered = sorted(found, key=lambda text: (text.count(" "), len(text), text)) if len(found) > 1 else found
-        return Wordings(tuple(ordered)[:MOST_TEXTS], complete and len(found) <= MOST_TEXTS)
+        return Wordings(tuple(_shortest_first(found))[:MOST_TEXTS], complete and len(found) <= MOST_TEXTS)
 
     def _along(self, path: Path) -> Wordings:
         parts = [self._of_item(item) for item in path]
@@ -128,9 +131,10 @@ class Texts:
             return NO_WORDINGS
         complete = all(part.all for part in parts)
         choices = [part.texts for part in parts]
+        join = _joined if any("" in options for options in choices) else " ".join
         if prod(map(len, choices)) <= MOST_TEXTS:
-            return Wordings(tuple(map(_joined, product(*choices))), complete)
-        return Wordings(tuple(map(_joined, islice(one_at_a_time(choices), MOST_TEXTS))), False)
+            return Wordings(tuple(map(join, product(*choices))), complete)
+        return Wordings(tuple(map(join, islice(one_at_a_time(choices), MOST_TEXTS))), False)
 
     def _of_item(self, item: Item) -> Wordings:
         if isinstance(item, str):
@@ -162,8 +166,16 @@ def one_at_a_time(choices: Sequence[Sequence[str]]) -> Iterator[list[str]]:
                 yield [*first[:at], options[number], *first[at + 1 :]]
 
 
-def _joined(parts: Sequence[str]) -> str:
+def _joined(parts: Iterable[str]) -> str:
     return " ".join(part for part in parts if part)
+
+
+def _shortest_first(texts: Iterable[str]) -> list[str]:
+    """By words, then letters, then alphabet: three sorts by C functions take half the time of one by triples."""
+    ordered = sorted(texts)
+    ordered.sort(key=len)
+    ordered.sort(key=_SPACES)
+    return ordered
 
 
 def _slack(path: Path) -> int:
