@@ -13,6 +13,7 @@ from supportbot.adapters.memory_store import MemoryStore
 from supportbot.model.bot import Bot
 from supportbot.model.operations import Budget, Operations, Rate
 from supportbot.model.steps import SayResponse
+from supportbot.runtime import breaker
 from supportbot.runtime.breaker import Breaker, GuardedModel
 from supportbot.runtime.ports import ModelAnswer
 from supportbot.runtime.rates import Rates
@@ -125,6 +126,30 @@ def test_not_more_calls_at_once_than_allowed() -> None:
         guarded = GuardedModel(model, 3)
         await asyncio.gather(*(guarded.answer(()) for _ in range(30)))
         assert model.most == 3
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(("ready", "error"), [(True, "busy"), (False, "off")])
+def test_without_a_place_the_model_is_busy_but_not_before_it_can_be_asked(
+    ready: bool, error: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breaker, "WAIT_SECONDS", 0.01)
+    asked, free = asyncio.Event(), asyncio.Event()
+
+    class Hanging(FakeModel):
+        async def answer(self, messages: object) -> ModelAnswer:
+            asked.set()
+            await free.wait()
+            return ModelAnswer("fine", "m")
+
+    async def run() -> None:
+        guarded = GuardedModel(Hanging(ModelAnswer("x")), 1, ready=lambda: ready)
+        first = asyncio.create_task(guarded.answer(()))
+        await asked.wait()
+        assert (await guarded.answer(())).error == error
+        free.set()
+        assert (await first).text == "fine"
 
     asyncio.run(run())
 

@@ -54,6 +54,11 @@ class LiteLLMModel:
     def configured(self) -> bool:
         return bool(self._names)
 
+    @property
+    def loaded(self) -> bool:
+        """Whether litellm is there; until then questions wait for it."""
+        return self._loading is not None and self._loading.done()
+
     async def warm(self) -> None:
         """Import litellm ahead of the first question, when a model is configured at all."""
         if self.configured:
@@ -70,7 +75,7 @@ class LiteLLMModel:
                     return ModelAnswer(error="off")
                 return await self._ask_all(library, prompt)
         except TimeoutError:
-            if self._loading is not None and not self._loading.done():
+            if not self.loaded:
                 log.warning("litellm is still being loaded; nobody was asked")
                 return ModelAnswer(error="off")
             log.warning("model %s gave no answer within %.1f s", self._names[0], self._settings.deadline)

@@ -221,7 +221,7 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
         lambda connection, text: no_sign_in(alerting, connection, text),
         lambda connection: signs_in(alerting, connection),
     )
-    guarded = GuardedModel(model, bot.settings.operations.model_calls)
+    guarded = GuardedModel(model, bot.settings.operations.model_calls, ready=lambda: model.loaded)
     talks = Conversations(bot, store, guarded, calls.actions, SteadyClock(), calls.desk)
     calls.worker.tell = talks.tell
     metrics, alerts = Metrics(), AlertWebhook(environment)

@@ -49,10 +49,17 @@ class Breaker:
 
 
 class GuardedModel:
-    """A model behind a breaker, with at most ``calls`` calls in work. Refusals: ``paused`` and ``busy``."""
+    """A model behind a breaker, with at most ``calls`` calls in work. Refusals: ``paused`` and ``busy``.
 
-    def __init__(self, model: Model, calls: int, breaker: Breaker | None = None) -> None:
+    ``ready``: whether the model can be asked at all. Before, whoever finds no place gets ``off``: a process that just
+    started is not overloaded.
+    """
+
+    def __init__(
+        self, model: Model, calls: int, breaker: Breaker | None = None, ready: Callable[[], bool] = lambda: True
+    ) -> None:
         self.model = model
+        self._ready = ready
         self.breaker = breaker or Breaker()
         self._calls, self._places = calls, asyncio.Semaphore(calls)
 
@@ -73,7 +80,7 @@ class GuardedModel:
             async with asyncio.timeout(WAIT_SECONDS):
                 await places.acquire()
         except TimeoutError:
-            return ModelAnswer(error="busy")
+            return ModelAnswer(error="busy" if self._ready() else "off")
         ok = False
         try:
             answer = await self.model.answer(messages)
