@@ -4,7 +4,7 @@ SupportbotError
 ├── UsageError        the caller of the command can mend it           exit code 2
 ├── BrokenBot         whoever edits the YAML can; carries diagnostics  exit code 1
 ├── SettingsError     whoever deploys it can: environment, ports       exit code 2
-└── StoreError        whoever operates it can: disk, locks
+└── StoreError        whoever operates it can: disk, locks            exit code 2
 """
 
 from __future__ import annotations
@@ -45,3 +45,5 @@ class SettingsError(SupportbotError):
 
 class StoreError(SupportbotError):
     """Sessions could not be read or written."""
+
+    exit_code = 2

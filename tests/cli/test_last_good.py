@@ -90,6 +90,15 @@ def test_the_figures_are_printed_from_the_store(command: Run, small: Path) -> No
     assert command("stats", "--since", "soon", cwd=small).returncode == 2
 
 
+def test_a_store_that_is_none_is_told_with_a_remedy_and_is_no_crash(command: Run, small: Path) -> None:
+    store = small / "store.db"
+    store.write_bytes(b"this is no database, whatever its name says" * 100)
+    done = command("stats", cwd=small, env={"SUPPORTBOT_STORE": str(store)})
+    assert done.returncode == 2
+    assert "not a database; move the file away" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_all_processes_of_a_port_reload(small: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -73,7 +73,8 @@ def from_http_error(failure: web.HTTPException) -> Problem:
     if failure.status == 404:
         return Problem(404, "There is nothing at this address.", headers)
     if failure.status == 405:
-        return Problem(405, f"This address answers {allowed or 'other methods'} only.", headers)
+        methods = allowed.replace(",", ", ") if allowed else "other methods"
+        return Problem(405, f"This address answers {methods} only.", headers)
     if failure.status == 413:
         return Problem(413, "The request is larger than this server reads.", headers)
     if failure.status == 417:
