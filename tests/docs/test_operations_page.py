@@ -138,3 +138,8 @@ def test_commands_and_their_options_exist() -> None:
         known = {name for parameter in command.params for name in parameter.opts}
         for option in re.findall(r"--[a-z-]+", rest):
             assert option in known, f"supportbot {verb} has no {option}"
+
+
+def test_the_reference_has_every_command() -> None:
+    page = (PAGE.parent / "reference.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `([a-z-]+)[ `\[]", page.split("\n## ")[1], re.MULTILINE)) == set(VERBS)
