@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from supportbot.adapters import sqlite_schema, sqlite_turns
+from supportbot.adapters import sqlite_schema, sqlite_turns, sqlite_worker
 from supportbot.adapters.memory_store import MemoryStore
 from supportbot.adapters.sqlite_store import SQLiteStore, _decode
 from supportbot.adapters.sqlite_turns import encode
@@ -270,6 +270,30 @@ def test_a_file_that_cannot_be_used_is_a_store_error_with_a_remedy(
         await store.close()
 
     asyncio.run(run())
+
+
+def test_a_file_that_somebody_is_just_making_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def prepare(connection: sqlite3.Connection) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise sqlite3.OperationalError("database is locked")
+        sqlite_schema.prepare(connection)
+
+    monkeypatch.setattr(sqlite_worker, "prepare", prepare)
+
+    async def run(store: SQLiteStore) -> None:
+        try:
+            assert await store.load("nobody") is None
+        finally:
+            await store.close()
+
+    asyncio.run(run(SQLiteStore(tmp_path / "s.db")))
+    assert len(tries) == 3
+    tries.clear()
+    with pytest.raises(StoreError, match="another process holds it"):
+        asyncio.run(run(SQLiteStore(tmp_path / "s.db", busy_seconds=-1)))
 
 
 def test_an_older_layout_is_brought_up_with_all_that_it_holds(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from supportbot.runtime.ports import Conflict
 from supportbot.runtime.tallies import Tallies
 
 _BATCH = 256
+_AGAIN_SECONDS = 0.02  # between two tries to open a file that somebody else is making
 _WAITING = 10_000  # rounds of jobs; whoever comes when so many wait is refused at once
 _ADD_TALLY = (
     "INSERT INTO tallies (name, labels, value) VALUES (?, ?, ?) "
@@ -190,14 +192,25 @@ class SQLiteWorker:
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # what visitors wrote is nobody else's
+            self._connection = self._prepared()
+        return self._connection
+
+    def _prepared(self) -> sqlite3.Connection:
+        """A connection to a file of the current layout.
+
+        While another process makes that very file, SQLite refuses at once to change its journal, whatever the timeout.
+        """
+        ends = time.monotonic() + self._busy_seconds
+        while True:
             connection = sqlite3.connect(self.path, timeout=self._busy_seconds, isolation_level=None)
             try:
                 prepare(connection)
-            except BaseException:
+                return connection
+            except BaseException as failure:
                 connection.close()
-                raise
-            self._connection = connection
-        return self._connection
+                if "locked" not in str(failure) or time.monotonic() > ends:
+                    raise
+                time.sleep(_AGAIN_SECONDS)
 
     @staticmethod
     def _tell(jobs: list[_Job]) -> None:
