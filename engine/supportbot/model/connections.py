@@ -31,10 +31,6 @@ class Check:
     exists: tuple[str, ...] = ()  # pointers to something that is neither missing nor null
     absent: tuple[str, ...] = ()
 
-    @property
-    def reads_body(self) -> bool:
-        return bool(self.equals or self.exists or self.absent)
-
 
 @dataclass(frozen=True, slots=True)
 class ErrorRule:

@@ -93,15 +93,15 @@ class Attempt:
         return TurnResult(session, reply, decision, outcomes, record, self.stages.seconds, bot.revision)
 
     def conclude_again(
-        self, decision: Decision, first: TurnResult, outcomes: tuple[Outcome, ...]
+        self, decision: Decision, first: TurnResult, outcomes: tuple[Outcome, ...], now: datetime
     ) -> tuple[TurnResult, Record | None]:
-        """The turn after its commit, with calls that ended since; and the record of a conversation they closed."""
+        """The turn after its commit, with calls that ended until ``now``; the record of a conversation they closed."""
         conclusion = conclude(self.bot, self.turn, decision, outcomes)
         count = first.session.asked
         standing = standing_of(self.bot, self.opened.session, conclusion, count)
         session = self._kept(conclusion.session, first.session.version + 1, count, standing.person)
         result = replace(first, session=session, reply=self._whole(conclusion.reply), outcomes=outcomes)
-        return result, closed_record(self.bot, first.session, session, standing.result, self.now)
+        return result, closed_record(self.bot, first.session, session, standing.result, now)
 
     def hand_out(self) -> TurnResult:
         """The answer that is owed, and nothing else: no rule is looked for."""
@@ -118,6 +118,12 @@ class Attempt:
             return None
         message = self.asked.message
         return StoredReply(message.id, self.asked.render(result), self.now, self.now - window(message))
+
+    def body_again(self, result: TurnResult, now: datetime) -> StoredReply | None:
+        """The body that takes the place of the one that was kept at the turn's commit."""
+        if self.asked.render is None:
+            return None
+        return StoredReply(self.asked.message.id, self.asked.render(result), now, now + WINDOW)
 
     def kept(self, result: TurnResult) -> Session:
         """The session as it is stored: a reply that nobody waits for any more is owed."""

@@ -13,7 +13,7 @@ from supportbot.model.bot import Bot
 from supportbot.model.decision import CallModel, Conclusion, Decision, Outcome, Reply
 from supportbot.model.session import Message, Turn
 from supportbot.model.steps import Step
-from supportbot.runtime.attempt import WINDOW, Asked, Attempt, Stages, window, with_unheard
+from supportbot.runtime.attempt import Asked, Attempt, Stages, window, with_unheard
 from supportbot.runtime.budget import SpentModel, is_spent
 from supportbot.runtime.conflicts import TRIES, Done, pause, persist
 from supportbot.runtime.delivery import Delivery, deliver, owing, owing_more, paid
@@ -230,11 +230,9 @@ class Conversations:
         calls = await self.outbox.wait(queued)
         if not calls:
             return first
-        attempt.now = self.clock.now()
-        result, closed = attempt.conclude_again(decision, first, with_ends(first.outcomes, calls))
-        body = attempt.body(result)
-        if body is not None:  # it takes the place of the first one
-            body = replace(body, since=attempt.now + WINDOW)
+        now = self.clock.now()
+        result, closed = attempt.conclude_again(decision, first, with_ends(first.outcomes, calls), now)
+        body = attempt.body_again(result, now)
         told = CallChanges(told=tuple(call.id for call in calls))
         try:
             await self.store.commit(attempt.kept(result), closed, body, None, told)
