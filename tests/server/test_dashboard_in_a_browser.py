@@ -25,7 +25,7 @@ FLAGS = (
     "--disable-sync",
     "--enable-logging=stderr",
     "--window-size=390,844",
-    "--virtual-time-budget=20000",
+    "--virtual-time-budget=4000",
     "--dump-dom",
 )
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>'
