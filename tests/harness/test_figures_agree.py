@@ -25,7 +25,7 @@ import pytest
 from tests.harness.printed import from_markdown, from_text, milliseconds, rate, samples, tables_of
 from tests.harness.recount import Recount
 from tests.harness.town import DAYS, LONDON, Model, Town
-from tests.server.test_dashboard_in_a_browser import CHROMIUM, FLAGS
+from tests.server import browser
 from tests.zoho.fake_zoho import FakeZoho
 
 TURNS = 10_000
@@ -77,8 +77,8 @@ async def lived(folder: Path) -> Shown:
     found = Shown(town)
     async with restarted(town) as url, aiohttp.ClientSession(url) as client:
         await look(found, client)
-        if CHROMIUM is not None:
-            found.page = await page(CHROMIUM, f"{url}/dashboard")
+        if browser.CHROMIUM is not None:
+            found.page, _ = await browser.shown(f"{url}/dashboard")
         programs = [program(town, style) for style in STYLES]
         found.printed = dict(zip(STYLES, await asyncio.gather(*programs), strict=True))
     return found
@@ -127,15 +127,6 @@ async def program(town: Town, style: str) -> str:
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     printed, _ = await process.communicate()
     assert process.returncode == 0
-    return printed.decode()
-
-
-async def page(browser: str, url: str) -> str:
-    """The manager's page after its script ran."""
-    process = await asyncio.create_subprocess_exec(
-        browser, *FLAGS, url, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
-    )
-    printed, _ = await asyncio.wait_for(process.communicate(), 120)
     return printed.decode()
 
 
@@ -290,7 +281,7 @@ BY_DAY = {
 # --- the page ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
+@pytest.mark.skipif(browser.CHROMIUM is None, reason="no Chromium on this machine")
 def test_the_page_prints_the_same(shown: Shown) -> None:
     tables = tables_of(shown.page)
     report, stats = shown.count().report(), shown.count().stats()
