@@ -340,7 +340,10 @@ const ask = async (path) => {
     credentials: "omit",
     signal: AbortSignal.timeout(WAIT),
   });
-  const data = await answer.json().catch(() => null);
+  const data = await answer.json().catch((failure) => {
+    if (answer.ok && !(failure instanceof SyntaxError)) throw failure; // the answer did not end
+    return null;
+  });
   if (!answer.ok || !data) throw new Refused(answer.status, data?.detail ?? `The server answered with an error (${answer.status}).`);
   return data;
 };
@@ -383,7 +386,12 @@ const load = async () => {
     if (mine !== round) return;
     read = figures;
     showOnly("");
-    draw();
+    try {
+      draw();
+    } catch (failure) {
+      reportError(failure); // so that the browser's console has it
+      throw new Refused(0, "The server sent figures that this page does not know. Reload the page.");
+    }
     el("updated").textContent = `As of ${new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })}`;
   } catch (failure) {
     if (mine === round) showFailure(failure);
