@@ -51,6 +51,10 @@ def test_a_turn_is_one_decision_line_with_all_ids() -> None:
     (decided,) = parsed(stream)
     assert (decided["request_id"], decided["session_id"], decided["revision"]) == ("r-1", "abc", REVISION)
     assert decided["event"] == "decided"
+    assert " ".join(decided) == (
+        "time level logger event request_id session_id revision "
+        "handler kind category state next_state actions turn model tokens seconds"
+    )
     assert decided["handler"] == "echo"
     assert (decided["model"], decided["tokens"]) == ("openai/test", 42)
 

@@ -43,6 +43,7 @@ OURS = frozenset(
 logger = logging.getLogger("supportbot.server")
 _root = logging.getLogger()
 _lines: Lines | None = None  # where our own lines go, once it is configured
+_BARE = (int, float, bool, type(None))  # facts that can hold nothing private
 _LEVELS = {10: "debug", 20: "info", 30: "warning", 40: "error", 50: "critical"}
 
 WAIT_SECONDS = 0.05
@@ -79,14 +80,14 @@ class Lines(logging.StreamHandler[TextIO]):
 
     def take(self, level: int, event: str, facts: Mapping[str, Any]) -> None:
         """A line of our own."""
-        self._add(level, self._style.line(time.time(), level, logger.name, event, _masked(facts)))
+        self._add(level, self._style.line(time.time(), level, logger.name, event, facts))
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             facts: Mapping[str, Any] = getattr(record, "facts", {})
             trace = mask(logging.Formatter().formatException(record.exc_info)) if record.exc_info else ""
             event = mask(record.getMessage())
-            line = self._style.line(record.created, record.levelno, record.name, event, _masked(facts), trace)
+            line = self._style.line(record.created, record.levelno, record.name, event, facts, trace)
         except Exception:
             self.handleError(record)
             return
@@ -160,7 +161,7 @@ def masked(value: Any) -> Any:
     """A fact that may go into a log: texts masked, numbers and booleans as they are."""
     if isinstance(value, str):
         return mask(value)
-    if value is None or isinstance(value, bool | int | float):
+    if isinstance(value, _BARE):
         return value
     if isinstance(value, Mapping):
         return {str(key): masked(item) for key, item in value.items()}
@@ -169,8 +170,16 @@ def masked(value: Any) -> Any:
     return mask(str(value))
 
 
-def _masked(facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value if key in OURS else masked(value) for key, value in facts.items()}
+def _add_facts(line: dict[str, Any], facts: Mapping[str, Any]) -> None:
+    for key, value in facts.items():
+        line[key] = value if key in OURS or type(value) in _BARE else masked(value)
+
+
+def _add_context(line: dict[str, Any]) -> None:
+    """Ids of the current request. They are checked or made by us, so they are not masked."""
+    for name, variable in CONTEXT:
+        if value := variable.get():
+            line[name] = value
 
 
 def encode_line(line: Mapping[str, Any]) -> str:
@@ -180,11 +189,6 @@ def encode_line(line: Mapping[str, Any]) -> str:
     except (TypeError, ValueError):
         encoded = b"\xff"
     return encoded.decode("ascii") if encoded.isascii() else json.dumps(line, default=str)
-
-
-def _context() -> dict[str, str]:
-    """Ids of the current request. They are checked or made by us, so they are not masked."""
-    return {name: value for name, variable in CONTEXT if (value := variable.get())}
 
 
 def moment(seconds: float) -> str:
@@ -202,14 +206,9 @@ class JsonStyle:
     """One JSON object a line, for machines."""
 
     def line(self, created: float, level: int, name: str, event: str, facts: Mapping[str, Any], trace: str = "") -> str:
-        line = {
-            "time": moment(created),
-            "level": _name(level),
-            "logger": name,
-            "event": event,
-            **_context(),
-            **facts,
-        }
+        line: dict[str, Any] = {"time": moment(created), "level": _name(level), "logger": name, "event": event}
+        _add_context(line)
+        _add_facts(line, facts)
         if trace:
             line["traceback"] = trace
         return encode_line(line)
@@ -220,8 +219,11 @@ class TextStyle:
 
     def line(self, created: float, level: int, name: str, event: str, facts: Mapping[str, Any], trace: str = "") -> str:
         moment = datetime.fromtimestamp(created).astimezone().strftime("%H:%M:%S")
-        told = " ".join(f"{key}={_plain(value)}" for key, value in {**facts, **_context()}.items())
-        line = f"{moment} {_name(level).upper():<7} {escape(event)}" + (f"  {told}" if told else "")
+        told: dict[str, Any] = {}
+        _add_facts(told, facts)
+        _add_context(told)
+        pairs = "".join([f" {key}={_plain(value)}" for key, value in told.items()])
+        line = f"{moment} {_name(level).upper():<7} {escape(event)}" + (f" {pairs}" if pairs else "")
         return line + "".join(f"\n    {escape(part)}" for part in trace.splitlines())
 
 
