@@ -53,7 +53,7 @@ def test_a_turn_is_one_decision_line_with_all_ids() -> None:
     assert decided["event"] == "decided"
     assert " ".join(decided) == (
         "time level logger event request_id session_id revision "
-        "handler kind category state next_state actions turn model tokens seconds"
+        "handler kind category state next_state actions turn model tokens"
     )
     assert decided["handler"] == "echo"
     assert (decided["model"], decided["tokens"]) == ("openai/test", 42)
