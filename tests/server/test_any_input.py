@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.server.views import SESSION, VIEW
 from tests.server.world import says
@@ -58,6 +58,37 @@ def test_any_chat_request(data: dict[str, Any]) -> None:
         message = asked.message(NOW)
         for text in (message.text, *message.visitor, *message.visitor.values()):
             text.encode()
+
+
+PIECES = st.sampled_from(["a", ":", '"', "\\", "\\u003a", "\\u003A", '":"', '", "message": "', "\n", "\u00e9"])
+TEXTS = st.lists(PIECES, max_size=4).map("".join)
+WRITTEN = st.builds(lambda text, raw: f'"{text}"' if raw else json.dumps(text), TEXTS, st.booleans())
+PAIRS = st.lists(st.tuples(CHAT_KEYS | st.just("name"), WRITTEN | st.just("null")), max_size=4)
+SPACES = st.sampled_from(["", " ", "\t\n"])
+
+
+def written(pairs: list[tuple[str, str]], space: str) -> str:
+    """A JSON object as it was put together: keys may be there twice, and colons stand anywhere in texts."""
+    return "{" + ",".join(f'"{key}"{space}:{space}{value}' for key, value in pairs) + "}"
+
+
+@given(PAIRS, PAIRS | st.none(), SPACES)
+@example([("message", '"a"'), ("message", r'"\u003a"')], None, "")  # an escaped colon makes up for the second key
+@example([("message", '"a:b"')], [("name", '"c:d"'), ("name", '"e"')], " ")
+def test_the_quick_way_reads_a_body_as_the_thorough_one(
+    pairs: list[tuple[str, str]], visitor: list[tuple[str, str]] | None, space: str
+) -> None:
+    more = [] if visitor is None else [("visitor", written(visitor, space))]
+    body = written([("message_id", '"m-1"'), ("session_id", '"s1"'), *pairs, *more], space).encode()
+    try:
+        expected: object = chat.parse(bodies.parse_object(body, LIMITS), "r-1")
+    except Problem as problem:
+        expected = problem.detail
+    try:
+        found: object = chat.read(body, LIMITS, "r-1")
+    except Problem as problem:
+        found = problem.detail
+    assert found == expected
 
 
 @given(EVENTS)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from supportbot.decision.conclude import GREETING
-from supportbot.model.decision import CallModel, Outcome, Suggested
+from supportbot.model.decision import CallModel, Outcome
 from supportbot.model.session import Message
 from supportbot.runtime.attempt import GUESSED
 from supportbot.runtime.ids import new_id
 from supportbot.runtime.results import TurnResult
-from supportbot.server.bodies import clean, kind_of
-from supportbot.server.problems import Problem
+from supportbot.server.bodies import clean, kind_of, parse_object
+from supportbot.server.options import ServerLimits
+from supportbot.server.problems import Problem, encode
 from supportbot.server.service import called_actions
 
 SESSION_ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
@@ -28,8 +31,7 @@ MESSAGE_ID_CHARS = 128
 UNGUESSABLE = 32  # characters of a message id: as long as 128 random bits in hexadecimal, or a UUID
 
 
-@dataclass(frozen=True, slots=True)
-class ChatRequest:
+class ChatRequest(Struct, frozen=True):
     """``text`` empty: the conversation begins without a question."""
 
     session_id: str
@@ -41,18 +43,68 @@ class ChatRequest:
         return Message(self.message_id, self.session_id, self.text, "chat", now, self.visitor)
 
 
+class _Usual(Struct, forbid_unknown_fields=True, gc=False):
+    """What nearly all bodies hold: texts under known keys."""
+
+    message: str
+    session_id: str | None = None
+    message_id: str | None = None
+    visitor: dict[str, str | None] | None = None
+
+
+_decode_usual = msgspec.json.Decoder(_Usual).decode
+
+
+def read(body: bytes, limits: ServerLimits, request_id: str = "") -> ChatRequest:
+    """Read a request's body. Raises Problem 400."""
+    usual = _usual(body)
+    if usual is None:
+        return parse(parse_object(body, limits), request_id)
+    return _checked(usual.message, usual.session_id, usual.message_id, usual.visitor, request_id)
+
+
 def parse(data: Mapping[str, Any], request_id: str = "") -> ChatRequest:
     """Read a request's JSON object. Raises Problem 400."""
     if "message" not in data:
         raise Problem(400, 'The key "message" is missing. Send "" to begin a conversation.')
-    text = clean(_string(data["message"], "message")).strip()
-    message_id = _message_id(data.get("message_id"))
-    session_id = _session_id(data.get("session_id")) or _first_session(message_id, text)
+    return _checked(data["message"], data.get("session_id"), data.get("message_id"), data.get("visitor"), request_id)
+
+
+def _usual(body: bytes) -> _Usual | None:
+    """The body, when it is surely JSON in which nothing is unknown and no key is there twice.
+
+    Much quicker than ``parse_object``, which takes all the others and says what is wrong with them.
+    """
+    try:
+        found = _decode_usual(body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+    keys = 1 + (found.session_id is not None) + (found.message_id is not None)
+    if found.visitor is not None:
+        keys += 1 + len(found.visitor)
+    colons = body.count(b":")  # each key has one, also a key that is there twice; the others are in texts
+    if colons == keys or (colons == keys + _colons(found) and b"\\u003" not in body):  # none is written as an escape
+        return found
+    return None
+
+
+def _colons(found: _Usual) -> int:
+    """Colons in the texts that may have some."""
+    colons = found.message.count(":")
+    if found.visitor is not None:
+        colons += sum(value.count(":") for value in found.visitor.values() if value is not None)
+    return colons
+
+
+def _checked(said: object, session: object, message: object, visitor: object, request_id: str) -> ChatRequest:
+    text = clean(_string(said, "message")).strip()
+    message_id = _message_id(message)
+    session_id = _session_id(session) or _first_session(message_id, text)
     return ChatRequest(
-        session_id=session_id,
-        text=text,
-        message_id=message_id or guessed_id(session_id, text, request_id),
-        visitor=_visitor(data.get("visitor")),
+        session_id,
+        text,
+        message_id or guessed_id(session_id, text, request_id),
+        {} if visitor is None else _visitor(visitor),
     )
 
 
@@ -62,18 +114,52 @@ def guessed_id(session_id: str, text: str, request_id: str) -> str:
     return GUESSED + blake2b(said, digest_size=16).hexdigest()
 
 
-def render(result: TurnResult, request_id: str) -> dict[str, object]:
-    return {
-        "session_id": result.session.id,
-        "replies": [_reply(part) for part in result.reply.texts],
-        "state": result.session.state,
-        "category": result.decision.category if result.decision else result.session.category,
-        "handler": result.decision.handler if result.decision else GREETING,
-        "llm": _llm(result.outcomes),
-        "actions": called_actions(result),
-        "revision": result.revision,
-        "request_id": request_id,
-    }
+class _Reply(Struct, omit_defaults=True):
+    text: str
+    suggestions: tuple[str, ...] = ()
+
+
+class _Model(Struct, omit_defaults=True):
+    """``used``: a model's answer is in the reply. ``tokens``: spent on this turn, also in vain."""
+
+    used: bool
+    model: str = ""
+    tokens: int = 0
+
+
+class _Body(Struct):
+    """The JSON object that answers a message, in the order of its keys."""
+
+    session_id: str
+    replies: list[_Reply]
+    state: str
+    category: str
+    handler: str
+    llm: _Model
+    actions: list[str]
+    revision: str
+    request_id: str
+
+
+_UNASKED = _Model(False)
+
+
+def render(result: TurnResult, request_id: str) -> bytes:
+    """The body that answers a message."""
+    session, decision, outcomes = result.session, result.decision, result.outcomes
+    return encode(
+        _Body(
+            session.id,
+            [_Reply(part.text, part.suggestions) for part in result.reply.texts],
+            session.state,
+            session.category if decision is None else decision.category,
+            GREETING if decision is None else decision.handler,
+            _model(outcomes) if outcomes else _UNASKED,
+            called_actions(result) if outcomes else [],
+            result.revision,
+            request_id,
+        )
+    )
 
 
 def check_session_id(value: str) -> str:
@@ -111,8 +197,6 @@ def _message_id(value: object) -> str:
 
 
 def _visitor(value: object) -> dict[str, str]:
-    if value is None:
-        return {}
     if not isinstance(value, dict):
         raise Problem(400, f'"visitor" is {kind_of(value)}; an object such as {{"name": "Ada"}} is expected.')
     if len(value) > VISITOR_KEYS:
@@ -139,16 +223,10 @@ def _string(value: object, name: str) -> str:
     return value
 
 
-def _reply(part: Suggested) -> dict[str, object]:
-    return {"text": part.text, "suggestions": list(part.suggestions)} if part.suggestions else {"text": part.text}
-
-
-def _llm(outcomes: tuple[Outcome, ...]) -> dict[str, object]:
-    """``used``: a model's answer is in the reply. ``tokens``: spent on this turn, also in vain."""
+def _model(outcomes: tuple[Outcome, ...]) -> _Model:
     calls = [outcome for outcome in outcomes if isinstance(outcome.effect, CallModel)]
-    shown: dict[str, object] = {"used": any(call.ok for call in calls)}
-    if model := next((call.model for call in calls if call.model), ""):
-        shown["model"] = model
-    if tokens := sum(call.tokens_in + call.tokens_out for call in calls):
-        shown["tokens"] = tokens
-    return shown
+    return _Model(
+        any(call.ok for call in calls),
+        next((call.model for call in calls if call.model), ""),
+        sum(call.tokens_in + call.tokens_out for call in calls),
+    )

@@ -16,7 +16,7 @@ REVISION_HEADER = "X-Bot-Revision"
 NO_HEADERS: Mapping[str, str] = {}
 
 
-_encoder = msgspec.json.Encoder()
+_encode = msgspec.json.Encoder().encode
 
 
 class Problem(SupportbotError):
@@ -61,9 +61,9 @@ def json_response(body: object, status: int = 200) -> web.Response:
 def encode(body: object) -> bytes:
     """JSON in UTF-8. Lone surrogates, which UTF-8 cannot hold, become question marks."""
     try:
-        return _encoder.encode(body)
+        return _encode(body)
     except UnicodeEncodeError:
-        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
+        return json.dumps(msgspec.to_builtins(body), ensure_ascii=False, allow_nan=False).encode("utf-8", "replace")
 
 
 def from_http_error(failure: web.HTTPException) -> Problem:

@@ -13,10 +13,10 @@ from supportbot import __version__
 from supportbot.errors import StoreError
 from supportbot.runtime.results import Answer, TurnResult
 from supportbot.server import chat, logs
-from supportbot.server.bodies import parse_object, read_body, require_json_type
+from supportbot.server.bodies import read_body, require_json_type
 from supportbot.server.middlewares import DECIDED, STARTED
 from supportbot.server.observing import Pulse
-from supportbot.server.problems import REVISION_HEADER, Problem, encode, json_response
+from supportbot.server.problems import REVISION_HEADER, Problem, json_response
 from supportbot.server.service import SERVICE, Service
 
 # What decides the word in /health. The bot answers without a model and without connections: then it is degraded.
@@ -36,14 +36,14 @@ async def take_message(request: web.Request) -> web.Response:
     service = request.app[SERVICE]
     limits = service.options.limits
     require_json_type(request)
-    data = parse_object(await read_body(request, limits), limits)
+    body = await read_body(request, limits)
     request_id = logs.REQUEST_ID.get()
-    asked = chat.parse(data, request_id)
+    asked = chat.read(body, limits, request_id)
     logs.SESSION_ID.set(asked.session_id)
     _refuse_floods(service, asked.session_id)
 
     def render(result: TurnResult) -> bytes:
-        return encode(chat.render(result, request_id))
+        return chat.render(result, request_id)
 
     message = asked.message(service.now())
     try:
