@@ -44,6 +44,8 @@ from supportbot.model.graph import Graph, State
 from supportbot.model.index import Index
 from supportbot.model.session import Message, Session
 from supportbot.model.steps import Step, Template
+from supportbot.runtime.attempt import Asked
+from supportbot.runtime.conversation import Over
 from supportbot.runtime.delivery import Delivery
 from supportbot.runtime.ports import ChatMessage, ModelAnswer, Record
 from supportbot.runtime.results import Answer, Render, TurnResult
@@ -157,6 +159,9 @@ class FakeConversations:
         self.finished.append(message.session_id)
         decision = Decision("echo", "handler", "other", None, session.state, session, (), (), Trace((), (), (), ()))
         return TurnResult(session, self._reply(word, message.text), decision, self._outcomes(word), None)
+
+    def at_once(self, asked: Asked, over: Over) -> bool:
+        return False
 
     async def answer(
         self,

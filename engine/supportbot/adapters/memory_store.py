@@ -8,7 +8,7 @@ from datetime import datetime
 
 from supportbot.model.session import Session
 from supportbot.runtime.figures import Figures
-from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, StoredReply
+from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, StoredReply, Then
 from supportbot.runtime.queued import NO_CHANGES, CallChanges
 from supportbot.runtime.statistics import figures_of
 from supportbot.runtime.tallies import tallies_of
@@ -31,6 +31,15 @@ class MemoryStore:
     async def reply(self, session_id: str, key: str, since: datetime) -> bytes | None:
         found = self.replies.get((session_id, key))
         return found.body if found is not None and found.at >= since else None
+
+    def at_hand(self, session_id: str, key: str) -> Session | None:
+        """None: nothing is waited for anyway."""
+        return None
+
+    def hand_in(
+        self, session: Session, record: Record | None, reply: StoredReply, ended: Record | None, then: Then
+    ) -> None:
+        raise NotImplementedError  # nothing was at hand
 
     async def commit(
         self,

@@ -23,7 +23,7 @@ from supportbot.adapters.sqlite_worker import SQLiteWorker
 from supportbot.errors import StoreError
 from supportbot.model.session import Session
 from supportbot.runtime.figures import Figures
-from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, StoredReply
+from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, StoredReply, Then
 from supportbot.runtime.queued import NO_CHANGES, CallChanges
 from supportbot.runtime.tallies import DAY_COST, DAY_TOKENS, Tallies, tallies_of
 
@@ -76,6 +76,28 @@ class SQLiteStore:
             return None if row is None else bytes(row[0])
 
         return await self._worker.ask(work, writes=False)
+
+    def at_hand(self, session_id: str, key: str) -> Session | None:
+        kept = self._memory.get(session_id)
+        if kept is None or kept.keys is None or key in kept.keys:
+            return None
+        return kept.session
+
+    def hand_in(
+        self, session: Session, record: Record | None, reply: StoredReply, ended: Record | None, then: Then
+    ) -> None:
+        """Raises StoreError for a session that cannot be encoded, or when the store takes nothing."""
+        new = [item for item in (ended, record) if item is not None]
+        rows = rows_of(session, new, reply)
+
+        def over(failure: Exception | None) -> None:
+            if failure is None:
+                self._memory.renew(session, reply.key, _KNOWN_KEYS)
+            else:
+                self._memory.forget(session.id)
+            then(failure)
+
+        self._worker.hand_in(rows, [tallies_of(item) for item in new], over)
 
     async def commit(
         self,

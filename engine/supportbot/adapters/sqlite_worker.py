@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 import threading
 import time
@@ -13,10 +14,12 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from supportbot.adapters.sqlite_schema import prepare
-from supportbot.adapters.sqlite_turns import Rows, write_all
+from supportbot.adapters.sqlite_turns import Rows, write, write_all
 from supportbot.errors import StoreError
-from supportbot.runtime.ports import Conflict
+from supportbot.runtime.ports import Conflict, Then
 from supportbot.runtime.tallies import Tallies
+
+log = logging.getLogger("supportbot.store")
 
 _BATCH = 256
 _AGAIN_SECONDS = 0.02  # between two tries to open a file that somebody else is making
@@ -31,18 +34,33 @@ Work = Callable[[sqlite3.Connection], Any]
 
 
 class _Job:
-    __slots__ = ("alone", "answer", "failure", "future", "loop", "rows", "tallies", "work", "writes")
+    __slots__ = ("alone", "answer", "failure", "future", "loop", "rows", "tallies", "then", "work", "writes")
 
-    def __init__(self, work: Work, writes: bool, tallies: Sequence[Tallies], alone: bool, rows: Rows | None) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        work: Work,
+        writes: bool,
+        tallies: Sequence[Tallies],
+        alone: bool,
+        rows: Rows | None,
+        then: Then | None = None,
+    ) -> None:
         self.work = work
         self.rows = rows
         self.writes = writes
         self.alone = alone
         self.tallies = tallies
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[Any] = self.loop.create_future()
+        self.loop = loop
+        self.then = then
+        self.future: asyncio.Future[Any] | None = loop.create_future() if then is None else None
         self.answer: Any = None
         self.failure: Exception | None = None
+
+    @property
+    def dropped(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self.future is not None and self.future.cancelled()
 
 
 class SQLiteWorker:
@@ -71,6 +89,21 @@ class SQLiteWorker:
         ``alone``: in no transaction, not even in that of other jobs. ``rows``: all that ``work`` would write, when it
         answers nothing; they may be written together with those of other jobs instead.
         """
+        job = _Job(asyncio.get_running_loop(), work, writes, tallies, alone, rows)
+        self._gather(job)
+        assert job.future is not None
+        answer: Result = await job.future
+        return answer
+
+    def hand_in(self, rows: Rows, tallies: Sequence[Tallies], then: Then) -> None:
+        """Write a turn. ``then`` is called in this event loop when it is on the disk, or with what went wrong."""
+
+        def work(connection: sqlite3.Connection) -> None:
+            write(connection, rows)
+
+        self._gather(_Job(asyncio.get_running_loop(), work, True, tallies, False, rows, then))
+
+    def _gather(self, job: _Job) -> None:
         if self._closed:
             raise StoreError(f"the store {self.path.name} is closed")
         if self._jobs.qsize() > _WAITING:
@@ -78,14 +111,11 @@ class SQLiteWorker:
         if self._thread is None:
             self._thread = threading.Thread(target=self._serve, name="supportbot-store", daemon=True)
             self._thread.start()
-        job = _Job(work, writes, tallies, alone, rows)
         if self._gathered and self._gathered[0].loop is not job.loop:
             self._hand_over()  # left behind by a loop that was stopped
         self._gathered.append(job)
         if len(self._gathered) == 1:
             job.loop.call_soon(self._hand_over)
-        answer: Result = await job.future
-        return answer
 
     async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
         """Run a long query beside the writer: in a thread and on a connection of its own, which cannot write."""
@@ -124,7 +154,7 @@ class SQLiteWorker:
         while going:
             taken = [self._jobs.get(), *self._waiting()]
             going = None not in taken
-            jobs = [job for some in taken if some is not None for job in some if not job.future.cancelled()]
+            jobs = [job for some in taken if some is not None for job in some if not job.dropped]
             if together := [job for job in jobs if not job.alone]:
                 self._run(together)
             for job in jobs:
@@ -233,9 +263,15 @@ class SQLiteWorker:
 
 def _resolve(jobs: list[_Job]) -> None:
     for job in jobs:
-        if job.future.done():  # cancelled meanwhile
+        if job.future is None:
+            assert job.then is not None
+            try:
+                job.then(job.failure)
+            except Exception:  # its neighbours still have to hear of theirs
+                log.exception("what follows a commit failed")
+        elif job.future.done():  # cancelled meanwhile
             continue
-        if job.failure is None:
+        elif job.failure is None:
             job.future.set_result(job.answer)
         else:
             job.future.set_exception(job.failure)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
@@ -11,13 +11,13 @@ from supportbot.decision.timeouts import elapse
 from supportbot.errors import StoreError
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallModel, Conclusion, Decision, Outcome, Reply
-from supportbot.model.session import Message, Turn
+from supportbot.model.session import Message, Session, Turn
 from supportbot.model.steps import Step
 from supportbot.runtime.attempt import Asked, Attempt, Stages, window, with_unheard
 from supportbot.runtime.budget import SpentModel, is_spent
 from supportbot.runtime.conflicts import TRIES, Done, pause, persist
 from supportbot.runtime.delivery import Delivery, deliver, owing, owing_more, paid
-from supportbot.runtime.effects import run_effects
+from supportbot.runtime.effects import outcomes_at_once, run_effects
 from supportbot.runtime.locks import SessionLocks
 from supportbot.runtime.opening import reopen
 from supportbot.runtime.pending import NOTHING_QUEUED, CallDesk, Queued, end_of, with_ends
@@ -25,6 +25,8 @@ from supportbot.runtime.ports import Actions, Clock, Conflict, Model, Store
 from supportbot.runtime.queued import NO_CHANGES, CallChanges, QueuedCall
 from supportbot.runtime.records import closed_record, idle_result, left_record, silence_record, standing_of
 from supportbot.runtime.results import Answer, Render, TurnResult
+
+Over = Callable[[Answer, Exception | None], None]  # the answer, which holds only when nothing went wrong
 
 
 class Conversations:
@@ -90,6 +92,49 @@ class Conversations:
                     raise
                 return Answer(known, None)
             return Answer(bodies[0], result)
+
+    def at_once(self, asked: Asked, over: Over) -> bool:
+        """Answer the usual message without a wait before its commit. False: ``answer`` has to, and nothing happened.
+
+        Usual: nobody else is at the session, which is in memory, the message is new, and the decision asks nothing
+        of the outside world. ``over`` is called in the event loop, not before this returns. Raises StoreError.
+        """
+        message = asked.message
+        stored = self.store.at_hand(message.session_id, message.id)
+        if stored is None or not self._locks.take(message.session_id):
+            return False
+        committing = False
+        try:
+            committing = self._commit_at_once(asked, stored, over)
+        finally:
+            if not committing:
+                self._locks.release(message.session_id)
+        return committing
+
+    def _commit_at_once(self, asked: Asked, stored: Session, over: Over) -> bool:
+        stages = Stages()
+        attempt = Attempt(self.bot, asked, stored, asked.message.at, stages)
+        stages.end("load")
+        if attempt.wants_what_is_owed:
+            return False
+        decision = attempt.decide()
+        stages.end("decide")
+        outcomes = outcomes_at_once(decision, self.model) if decision is not None else ()
+        if outcomes is None:
+            return False
+        stages.end("effects")
+        result = attempt.conclude(decision, outcomes)
+        reply = attempt.body(result)
+        assert reply is not None
+        stages.end("conclude")
+
+        def committed(failure: Exception | None) -> None:
+            self._locks.release(stored.id)
+            stages.end("commit")
+            over(Answer(reply.body, result), failure)
+
+        self.store.hand_in(result.session, result.record, reply, attempt.left(), committed)
+        return True
 
     async def aside(
         self, message: Message, steps: Sequence[Step], request_id: str = "", delivery: Delivery | None = None

@@ -22,6 +22,8 @@ _ERRORS = frozenset(
     ("off", "timeout", "rate_limited", "failed", "empty", "paused", "busy", "spent", "rejected", "auth")
 )
 
+_OFF = ModelAnswer(error="off")
+
 Result = TypeVar("Result")
 
 
@@ -47,9 +49,19 @@ async def run_effects(
     return tuple(outcomes)
 
 
+def outcomes_at_once(decision: Decision, model: Model) -> tuple[Outcome, ...] | None:
+    """The outcomes when there is nothing to wait for: no effects, or no model to ask. None: ``run_effects`` has to."""
+    outcomes = []
+    for effect in decision.effects:
+        if not isinstance(effect, CallModel) or model.configured:
+            return None
+        outcomes.append(_model_outcome(effect, _OFF, 0.0))
+    return tuple(outcomes)
+
+
 async def _ask(bot: Bot, turn: Turn, decision: Decision, model: Model) -> ModelAnswer:
     if not model.configured:
-        return ModelAnswer(error="off")
+        return _OFF
     prompt = build_prompt(bot, turn, decision)
     answer = await _within(bot.settings.llm.deadline, model.answer(prompt), "the model")
     return answer if isinstance(answer, ModelAnswer) else ModelAnswer(error=answer)

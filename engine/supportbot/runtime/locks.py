@@ -16,13 +16,19 @@ class SessionLocks:
         """Sessions in work at this moment."""
         return len(self._waiting)
 
+    def take(self, session_id: str) -> bool:
+        """Hold the session when nobody else does; then ``release`` it."""
+        if session_id in self._waiting:
+            return False
+        self._waiting[session_id] = None
+        return True
+
     def hold(self, session_id: str) -> _Hold:
         """``async with``: alone with that session."""
         return _Hold(self, session_id)
 
     async def acquire(self, session_id: str) -> None:
-        if session_id not in self._waiting:
-            self._waiting[session_id] = None
+        if self.take(session_id):
             return
         queue = self._waiting[session_id]
         if queue is None:

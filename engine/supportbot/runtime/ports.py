@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, Protocol
 
@@ -143,6 +143,9 @@ class Conflict(StoreError):
         super().__init__(f"session {session_id!r} was changed by another process meanwhile; send the message again")
 
 
+Then = Callable[[Exception | None], None]  # told what went wrong, None for nothing
+
+
 class Store(Protocol):
     """Sessions and decision records. Raises StoreError only.
 
@@ -168,6 +171,16 @@ class Store(Protocol):
 
     async def reply(self, session_id: str, key: str, since: datetime) -> bytes | None:
         """The body that answered that message of the session, when it was answered since then."""
+        ...
+
+    def at_hand(self, session_id: str, key: str) -> Session | None:
+        """The session without waiting, when it is in memory and surely no reply is kept under ``key``."""
+        ...
+
+    def hand_in(
+        self, session: Session, record: Record | None, reply: StoredReply, ended: Record | None, then: Then
+    ) -> None:
+        """Like ``commit``, of a session that was at hand. ``then`` is called in the event loop when it is over."""
         ...
 
     async def delete(self, session_id: str) -> bool:

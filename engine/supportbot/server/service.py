@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
+from contextvars import copy_context
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -16,9 +17,11 @@ from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Reply
 from supportbot.model.session import Message, Turn
 from supportbot.model.steps import Step
+from supportbot.runtime.attempt import Asked
+from supportbot.runtime.conversation import Over
 from supportbot.runtime.delivery import Delivery, Push
 from supportbot.runtime.metrics import Metrics
-from supportbot.runtime.ports import Clock, Model, Store
+from supportbot.runtime.ports import Clock, Conflict, Model, Store
 from supportbot.runtime.rates import Rates
 from supportbot.runtime.results import Answer, Render, TurnResult
 from supportbot.server import logs
@@ -28,6 +31,8 @@ from supportbot.server.options import ServerOptions, is_loopback
 from supportbot.server.salesiq_channel import Channel, read_channel
 
 T = TypeVar("T")
+GOES_ON = "turn goes on without its caller"
+MOMENT = 0.01  # seconds
 
 
 class Conversing(Protocol):
@@ -41,6 +46,7 @@ class Conversing(Protocol):
     def model(self) -> Model: ...
     @property
     def clock(self) -> Clock: ...
+    def at_once(self, asked: Asked, over: Over) -> bool: ...
     async def answer(
         self,
         message: Message,
@@ -76,6 +82,7 @@ class Service:
         self.beside = beside or Beside()
         self.sessions, self.addresses = Rates(), Rates()
         self._work: set[asyncio.Task[object]] = set()
+        self._at_once = 0  # turns in work without a task
         self._deadlines = Deadlines()
 
     @property
@@ -88,7 +95,7 @@ class Service:
 
     @property
     def in_work(self) -> int:
-        return len(self._work)
+        return len(self._work) + self._at_once
 
     @property
     def channel(self) -> Channel:
@@ -135,7 +142,7 @@ class Service:
 
     def is_full(self) -> bool:
         """Whether so many turns are in work that no other should begin."""
-        full = len(self._work) >= self.bot.settings.operations.turns
+        full = self.in_work >= self.bot.settings.operations.turns
         if full:
             self.metrics.count(self.metrics.refused, "turns")
         return full
@@ -150,12 +157,57 @@ class Service:
         except Exception as failure:
             self.beside.turn_failed(message.channel, failure)
             raise
-        self.beside.answered(message.channel, answer)
+        self._note(message.channel, answer)
+        return answer
+
+    def _note(self, channel: str, answer: Answer) -> None:
+        self.beside.answered(channel, answer)
         if answer.result is not None:
             self.observe(answer.result)
         else:
             logs.log(logging.INFO, "repeated message")
-        return answer
+
+    async def turn(self, message: Message, render: Render, deadline: float, *, greets: bool = False) -> Answer:
+        """One turn, noted and logged. Raises TimeoutError at ``deadline`` (loop time); the turn goes on.
+
+        Most turns wait for their commit only, and then there is no task to be made for them.
+        """
+        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        context = copy_context()
+
+        def over(answered: Answer, failure: Exception | None) -> None:
+            self._at_once -= 1
+            context.run(self._over, message.channel, answered, failure, waiter)
+
+        try:
+            begun = self.conversations.at_once(Asked(message, logs.REQUEST_ID.get(), greets, None, render), over)
+        except Exception as failure:
+            self.beside.turn_failed(message.channel, failure)
+            raise
+        if not begun:
+            return await self.wait(self.start(self.answer(message, render, greets=greets)), deadline)
+        self._at_once += 1
+        try:
+            return await self._deadlines.wait(waiter, deadline)
+        except Conflict:  # another process went on with the session meanwhile
+            return await self.wait(self.start(self.answer(message, render, greets=greets)), deadline)
+        except (TimeoutError, asyncio.CancelledError):
+            logs.log(logging.WARNING, GOES_ON)
+            raise
+
+    def _over(self, channel: str, answer: Answer, failure: Exception | None, waiter: asyncio.Future[Answer]) -> None:
+        """A turn that was begun at once is committed, or not."""
+        if failure is None:
+            self._note(channel, answer)
+            if not waiter.done():
+                waiter.set_result(answer)
+            return
+        if not isinstance(failure, Conflict):
+            self.beside.turn_failed(channel, failure)
+        if waiter.done():
+            logs.log_failure("late turn failed", failure)
+        else:
+            waiter.set_exception(failure)
 
     def start(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
         """Work that is finished even when nobody waits for it any more."""
@@ -167,13 +219,11 @@ class Service:
     async def wait(self, task: asyncio.Task[T], deadline: float) -> T:
         """The result of started work. Raises TimeoutError at ``deadline`` (loop time); the work goes on."""
         try:
-            await self._deadlines.wait(task, deadline)
+            await self._deadlines.wait_for_task(task, deadline)
         finally:
             if not task.done():
-                logs.log(logging.WARNING, "turn goes on without its caller")
+                logs.log(logging.WARNING, GOES_ON)
                 task.add_done_callback(_report)
-        if not task.done():
-            raise TimeoutError
         return task.result()
 
     def observe(self, result: TurnResult) -> None:
@@ -183,9 +233,13 @@ class Service:
 
     async def finish_work(self) -> None:
         """Wait for the turns in work, at most the grace time; then they are cancelled."""
+        seconds = asyncio.get_running_loop().time
+        ends = seconds() + self.options.limits.grace
+        while self._at_once and seconds() < ends:
+            await asyncio.sleep(MOMENT)
         if not self._work:
             return
-        _, late = await asyncio.wait(self._work, timeout=self.options.limits.grace)
+        _, late = await asyncio.wait(self._work, timeout=max(0.0, ends - seconds()))
         for task in late:
             task.cancel()
         if late:

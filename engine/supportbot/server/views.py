@@ -47,8 +47,7 @@ async def take_message(request: web.Request) -> web.Response:
 
     message = asked.message(service.now())
     try:
-        turn = service.start(service.answer(message, render, greets=not asked.text))
-        answer = await service.wait(turn, request[STARTED] + limits.chat_seconds)
+        answer = await service.turn(message, render, request[STARTED] + limits.chat_seconds, greets=not asked.text)
     except TimeoutError:
         service.beside.failed("chat_endpoint_error", "a turn took longer than its deadline")
         detail = "The answer takes too long. It is still being worked on; ask again in a moment."
