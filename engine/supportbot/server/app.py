@@ -6,7 +6,7 @@ from aiohttp import web
 
 from supportbot.runtime.delivery import Push
 from supportbot.server import dashboard, figure_views, openapi, page_views, session_views, views, webhook
-from supportbot.server.middlewares import border, seal
+from supportbot.server.middlewares import border
 from supportbot.server.observing import Beside
 from supportbot.server.options import ServerOptions
 from supportbot.server.service import SERVICE, Conversing, Service
@@ -22,10 +22,9 @@ def create_app(
     ``push`` delivers answers that SalesIQ did not wait for; None: they begin the next reply. ``beside``: what was made
     for metrics, alerts and reloading. Raises SettingsError.
     """
-    app = web.Application(middlewares=[border], client_max_size=options.limits.body_bytes)
+    app = web.Application(middlewares=[border])
     app[SERVICE] = Service(conversations, options, push, beside)
     app.add_routes(routes())
-    app.on_response_prepare.append(seal)
     app.on_shutdown.append(_stop_taking)
     app.on_cleanup.append(_finish_work)
     return app
@@ -34,7 +33,7 @@ def create_app(
 def routes() -> list[web.RouteDef]:
     return [
         web.get("/", views.root),
-        web.post("/chat", views.take_message),
+        web.post(views.CHAT, views.take_message),
         web.post("/reset/{session_id}", session_views.reset),
         web.get("/sessions", session_views.list_sessions),
         web.get("/sessions/{session_id}", session_views.show_session),

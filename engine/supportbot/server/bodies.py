@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from supportbot.server.options import ServerLimits
 from supportbot.server.problems import Problem
@@ -18,9 +18,17 @@ JSON_TYPES = {"application/json"}
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
+def body_that_came(request: web.Request, limits: ServerLimits) -> bytes:
+    """The raw body when nothing has to be waited for or said about it; else empty: ``read_body`` tells."""
+    content = request.content
+    if not content.is_eof() or not 0 < content.total_bytes <= limits.body_bytes or content.exception() is not None:
+        return b""
+    return b"" if hdrs.CONTENT_ENCODING in request.headers else content.read_nowait()
+
+
 async def read_body(request: web.Request, limits: ServerLimits) -> bytes:
     """The raw body. Raises Problem: 415 encoded, 413 too large, 408 too slow, 400 broken."""
-    encoding = request.headers.get("Content-Encoding")
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
     if encoding is not None and encoding.strip().lower() not in {"", "identity"}:
         raise Problem(415, "Compressed bodies are not read. Send the body without Content-Encoding.")
     if _announced(request) > limits.body_bytes:
@@ -54,9 +62,10 @@ def too_large(limits: ServerLimits) -> Problem:
 
 def require_json_type(request: web.Request) -> None:
     """Only application/json in UTF-8. It also keeps other sites' forms out: browsers ask us first for that type."""
-    if request.headers.get("Content-Type") == "application/json":
+    given = request.headers.get(hdrs.CONTENT_TYPE)
+    if given == "application/json":
         return
-    if "Content-Type" not in request.headers or request.content_type not in JSON_TYPES:
+    if given is None or request.content_type not in JSON_TYPES:
         raise Problem(415, "Send the body as JSON, with the header Content-Type: application/json.")
     charset = request.charset
     if charset is not None and charset.lower() not in {"utf-8", "utf8"}:

@@ -1,4 +1,4 @@
-"""What happens around every view: request ids, the one exception boundary, security headers, access lines."""
+"""What happens around every view: request ids, the one exception boundary, figures, access lines."""
 
 from __future__ import annotations
 
@@ -6,65 +6,68 @@ import asyncio
 import logging
 import math
 import re
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from multidict import istr
 
 from supportbot.errors import StoreError
 from supportbot.runtime.ids import new_id
 from supportbot.runtime.tallies import LABELS_END
 from supportbot.server import logs
 from supportbot.server.problems import REVISION_HEADER, Problem, from_http_error, problem_response
+from supportbot.server.responses import REQUEST_ID_HEADER, Prepared
 from supportbot.server.service import SERVICE, Service
 
+TRACEPARENT_HEADER = istr("traceparent")
 TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}", re.ASCII)
 METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "PATCH"}
 QUIET = {"/livez", "/readyz"}  # asked every few seconds by orchestrators
 STARTED: web.RequestKey[float] = web.RequestKey("started", float)
-DECIDED: web.RequestKey[bool] = web.RequestKey("decided", bool)  # the turn has written its line
-
-NOTHING_LOADS = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-SECURITY_HEADERS = {
-    "Content-Security-Policy": NOTHING_LOADS,
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
+View = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @web.middleware
 async def border(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its id and turn whatever goes wrong into a response that says no more than it should."""
+    """The middleware around every view."""
+    if not logs.REQUEST_ID.get():  # the protocol may have given one already
+        logs.REQUEST_ID.set(request_id_of(request.headers.get(REQUEST_ID_HEADER, "")))
+    return await around(request, handler, request.app[SERVICE], _route(request), not _uncounted(request.path))
+
+
+async def around(request: web.Request, view: View, service: Service, route: str, counted: bool) -> web.StreamResponse:
+    """A view's response, or one that says no more of what went wrong than it should. The request has its id already.
+
+    ``route``: the path as it was declared. ``counted``: whether its address may ask only so often.
+    """
     loop = asyncio.get_running_loop()
     request[STARTED] = started = loop.time()
-    service = request.app[SERVICE]
     revision, tracing = service.bot.revision, service.beside.tracing
-    if not logs.REQUEST_ID.get():  # the protocol may have given one already
-        logs.REQUEST_ID.set(request_id_of(request.headers.get("X-Request-ID", "")))
     logs.REVISION.set(revision)
     parent = _parent_of(request)
-    route = _route(request)
     if tracing is not None:
         tracing.arrived(request.method, route, parent, logs.REQUEST_ID.get())
-    response = await _answer(request, handler, service)
+    response = await _answer(request, view, service, counted)
     if tracing is not None:
         tracing.responded(response.status)
-    response.headers.setdefault(REVISION_HEADER, revision)
+    told = False
+    if isinstance(response, Prepared):
+        told = response.told
+    else:
+        response.headers.setdefault(REVISION_HEADER, revision)
     if service.draining:
         response.force_close()
     seconds = loop.time() - started
     service.metrics.requests.add(f"{route}{LABELS_END}{_method(request)}{LABELS_END}{response.status}", seconds)
-    _log_request(request, response.status, seconds)
+    _log_request(request, response.status, seconds, told)
     return response
 
 
 def _parent_of(request: web.Request) -> str:
     """The caller's W3C traceparent; empty without a sane one."""
-    given = request.headers.get("traceparent")
+    given = request.headers.get(TRACEPARENT_HEADER)
     found = TRACEPARENT.fullmatch(given) if given else None
     if found is None:
         return ""
@@ -72,8 +75,8 @@ def _parent_of(request: web.Request) -> str:
     return found[0]
 
 
-def _log_request(request: web.Request, status: int, seconds: float) -> None:
-    quiet = status < 400 and (DECIDED in request or request.path in QUIET)
+def _log_request(request: web.Request, status: int, seconds: float, told: bool) -> None:
+    quiet = told or (status < 400 and request.path in QUIET)
     level = logging.DEBUG if quiet else logging.INFO
     if logs.logger.isEnabledFor(level):
         facts = {"method": request.method, "path": request.path, "status": status, "seconds": round(seconds, 4)}
@@ -95,12 +98,12 @@ def _method(request: web.Request) -> str:
     return request.method if request.method in METHODS else "other"
 
 
-async def _answer(request: web.Request, handler: Handler, service: Service) -> web.StreamResponse:
+async def _answer(request: web.Request, view: View, service: Service, counted: bool) -> web.StreamResponse:
     try:
-        if not _uncounted(request.path) and (wait := service.wait_for_address(request.remote or "")):
+        if counted and (wait := service.wait_for_address(request.remote or "")):
             detail = "These are too many requests from one address. Slow down a little."
             raise Problem(429, detail, {"Retry-After": str(max(1, math.ceil(wait)))})
-        return await handler(request)
+        return await view(request)
     except Problem as problem:
         return problem_response(problem)
     except web.HTTPException as failure:
@@ -120,12 +123,3 @@ async def _answer(request: web.Request, handler: Handler, service: Service) -> w
 def request_id_of(given: str) -> str:
     """The caller's id when it is harmless, else a new one of 128 random bits."""
     return given if SANE_ID.fullmatch(given) else new_id()
-
-
-async def seal(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """Headers of every response; a view's own ones stay."""
-    headers = response.headers
-    headers["X-Request-ID"] = logs.REQUEST_ID.get()
-    headers.popall("Server", None)
-    for name, value in SECURITY_HEADERS.items():
-        headers.setdefault(name, value)

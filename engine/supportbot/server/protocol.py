@@ -9,24 +9,39 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
-from aiohttp import HttpVersion10, web
+from aiohttp import HttpVersion10, hdrs, web
 
 from supportbot.server import logs
-from supportbot.server.middlewares import SECURITY_HEADERS, request_id_of
+from supportbot.server.middlewares import around, request_id_of
 from supportbot.server.options import ServerLimits
 from supportbot.server.problems import Problem, from_http_error, problem_response
-from supportbot.server.service import SERVICE
+from supportbot.server.responses import REQUEST_ID_HEADER, seal
+from supportbot.server.service import SERVICE, Service
+from supportbot.server.views import CHAT, chat_turn
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _LAST_WORDS = 2.0  # seconds for responses when the turns have ended; aiohttp waits for so long twice
 NOT_HTTP = "This is not a valid HTTP request."
-Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Request(web.Request):
+    """A request whose response is sealed, whichever way it came about."""
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        seal(response)
 
 
 class Protocol(web.RequestHandler):
     __slots__ = ()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """Whoever takes bytes of a body asks for more: where reading never paused, there is nothing to do."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def handle_error(
         self,
@@ -42,14 +57,7 @@ class Protocol(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the response had already begun")
         detail = NOT_HTTP if status < 500 else "Something went wrong on our side."
-        return _refusal(status, detail)
-
-
-def _refusal(status: int, detail: str) -> web.Response:
-    """An answer that passes no middleware."""
-    response = problem_response(Problem(status, detail, closes=True))
-    response.headers.update(SECURITY_HEADERS | {"X-Request-ID": logs.REQUEST_ID.get(), "Server": "supportbot"})
-    return response
+        return problem_response(Problem(status, detail, closes=True))
 
 
 class Full(asyncio.Protocol):
@@ -91,23 +99,33 @@ class Runner(web.AppRunner):
     async def _make_server(self) -> web.Server:
         made = await super()._make_server()
         kwargs: dict[str, Any] = made._kwargs
-        server = Server(_answered(made.request_handler), request_factory=made.request_factory, **kwargs)
         service = self.app[SERVICE]
+        handle = _answered(made.request_handler, partial(_straight, service, partial(chat_turn, service)))
+        factory = partial(Request, loop=asyncio.get_running_loop(), client_max_size=service.options.limits.body_bytes)
+        server = Server(handle, request_factory=factory, **kwargs)
         server.most = lambda: service.bot.settings.operations.connections
         server.refused = lambda: service.metrics.count(service.metrics.refused, "connections")
         return server
 
 
-def _answered(handle: Handle) -> Handle:
-    """aiohttp refuses some requests before any middleware runs, e.g. for their Expect header."""
+def _answered(handle: Handle, chat: Handle) -> Any:
+    """All requests, for aiohttp's server. ``handle``: the application's way, ``chat``: the one of most messages."""
 
-    async def answered(request: web.BaseRequest) -> web.StreamResponse:
-        logs.REQUEST_ID.set(request_id_of(request.headers.get("X-Request-ID", "")))
+    async def answered(request: web.Request) -> web.StreamResponse:
+        headers = request.headers
+        logs.REQUEST_ID.set(request_id_of(headers.get(REQUEST_ID_HEADER, "")))
         if request.version < HttpVersion10:  # a line without a version: what follows it was meant as something else
-            return _refusal(400, NOT_HTTP)
+            return problem_response(Problem(400, NOT_HTTP, closes=True))
+        if request.raw_path == CHAT and request.method == hdrs.METH_POST and not headers.get(hdrs.EXPECT):
+            return await chat(request)
         try:
             return await handle(request)
-        except web.HTTPException as failure:
+        except web.HTTPException as failure:  # some are refused before any middleware runs, e.g. for what they expect
             return problem_response(from_http_error(failure))
 
     return answered
+
+
+async def _straight(service: Service, turn: Handle, request: web.Request) -> web.StreamResponse:
+    """POST /chat goes around the application's router, middlewares and signals: they cost more than a turn."""
+    return await around(request, turn, service, CHAT, True)

@@ -13,12 +13,14 @@ from supportbot import __version__
 from supportbot.errors import StoreError
 from supportbot.runtime.results import Answer, TurnResult
 from supportbot.server import chat, logs
-from supportbot.server.bodies import read_body, require_json_type
-from supportbot.server.middlewares import DECIDED, STARTED
+from supportbot.server.bodies import body_that_came, read_body, require_json_type
+from supportbot.server.middlewares import STARTED
 from supportbot.server.observing import Pulse
-from supportbot.server.problems import REVISION_HEADER, Problem, json_response
+from supportbot.server.problems import Problem, json_response
+from supportbot.server.responses import Prepared
 from supportbot.server.service import SERVICE, Service
 
+CHAT = "/chat"
 # What decides the word in /health. The bot answers without a model and without connections: then it is degraded.
 SHOWN = 20  # findings
 STATUS_CODES = {"healthy": 200, "degraded": 200, "unhealthy": 503}
@@ -31,12 +33,15 @@ async def root(request: web.Request) -> web.Response:
     )
 
 
-async def take_message(request: web.Request) -> web.Response:
+async def take_message(request: web.Request) -> Prepared:
+    return await chat_turn(request.app[SERVICE], request)
+
+
+async def chat_turn(service: Service, request: web.Request) -> Prepared:
     """POST /chat: one turn. An empty message begins the conversation."""
-    service = request.app[SERVICE]
     limits = service.options.limits
     require_json_type(request)
-    body = await read_body(request, limits)
+    body = body_that_came(request, limits) or await read_body(request, limits)
     request_id = logs.REQUEST_ID.get()
     asked = chat.read(body, limits, request_id)
     logs.SESSION_ID.set(asked.session_id)
@@ -56,8 +61,7 @@ async def take_message(request: web.Request) -> web.Response:
         service.beside.failed("chat_endpoint_error", type(failure).__name__)
         raise
     service.beside.worked("chat_endpoint_error")
-    request[DECIDED] = True
-    return answer_response(answer)
+    return _answer_response(answer)
 
 
 def _refuse_floods(service: Service, session_id: str) -> None:
@@ -68,14 +72,11 @@ def _refuse_floods(service: Service, session_id: str) -> None:
         raise Problem(503, "Too many messages are being answered right now. Try again.", {"Retry-After": "1"})
 
 
-def answer_response(answer: Answer) -> web.Response:
+def _answer_response(answer: Answer) -> Prepared:
     """The stored body itself; headers say which bot answered, and whether it was answered before."""
-    response = web.Response(body=answer.body, content_type="application/json")
     if answer.result is None:
-        response.headers["X-Repeated"] = "true"
-    else:
-        response.headers[REVISION_HEADER] = answer.result.revision
-    return response
+        return Prepared(answer.body, logs.REVISION.get(), repeated=True, told=True)
+    return Prepared(answer.body, answer.result.revision, told=True)
 
 
 async def livez(request: web.Request) -> web.Response:
