@@ -36,9 +36,9 @@ from supportbot.model.decision import (
     Decision,
     Handing,
     Outcome,
+    Reasons,
     Reply,
     Suggested,
-    Trace,
 )
 from supportbot.model.graph import Graph, State
 from supportbot.model.index import Index
@@ -157,7 +157,7 @@ class FakeConversations:
             raise StoreError("disk full")
         session = self._session(message)
         self.finished.append(message.session_id)
-        decision = Decision("echo", "handler", "other", None, session.state, session, (), (), Trace((), (), (), ()))
+        decision = Decision("echo", "handler", "other", None, session.state, session, (), (), Reasons())
         return TurnResult(session, self._reply(word, message.text), decision, self._outcomes(word), None)
 
     def at_once(self, asked: Asked, over: Over) -> bool:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, field
 
-from supportbot.decision.classify import Classified, evidence
+from supportbot.decision.classify import Classified, evidence, scores
 from supportbot.decision.draft import Draft, way_out
 from supportbot.decision.matcher import Found
 from supportbot.decision.render import holds
 from supportbot.model.bot import Alternative, Bot, Guide, When
-from supportbot.model.decision import Candidate, Hit
+from supportbot.model.decision import Candidate, Hit, Reasons, Trace
 
 
-class Option(Struct, frozen=True):
+class Option(Struct, frozen=True, gc=False):
     """An alternative of a rule that a message brings up: by the words of these hits, or whatever it says."""
 
     of: Alternative
@@ -22,42 +22,55 @@ class Option(Struct, frozen=True):
     hits: tuple[Hit, ...] = ()
 
 
-class Considered(Struct):
-    """The candidates of a turn, in the order in which they were asked."""
+class Considered(Reasons, eq=False, gc=False):
+    """What a turn looked at. ``asked``: options in the order in which they were asked.
+
+    Beside each stands why it did not answer: in words, or what was chosen before it came up; empty when it did.
+    """
 
     draft: Draft
     found: Found
-    category: str
-    candidates: list[Candidate] = []
+    classified: Classified
+    asked: list[Candidate | tuple[Option, Option | str]] = field(default_factory=list)
+    note: str = ""
 
-    def add(self, option: Option, rejected: str = "") -> None:
-        asked, hits = option.of, option.hits
-        patterns = self.draft.bot.index.patterns
-        self.candidates.append(
-            Candidate(
-                id=asked.rule.id,
-                kind="guide" if asked.kind == "guide" else "handler",
-                priority=asked.priority,
-                fired=not rejected,
-                matched=evidence(self.found, hits) if hits else (),
-                patterns=tuple([patterns[hit.pattern].source for hit in hits]) if hits else (),
-                rejected=rejected,
-            )
-        )
-
-    def first(self, options: Iterable[Option]) -> Option | None:
+    def first(self, options: Sequence[Option]) -> Option | None:
         """The first option whose conditions hold; the ones after it are noted as beaten."""
         chosen: Option | None = None
         for option in options:
             if chosen is not None:
                 if option.of.rule is not chosen.of.rule:
-                    self.add(option, _beaten_by(chosen, option))
+                    self.asked.append((option, chosen))
                 continue
-            reason = refusal(self.draft, option.of, self.category)
-            self.add(option, reason)
+            reason = refusal(self.draft, option.of, self.classified.category)
+            self.asked.append((option, reason))
             if not reason:
                 chosen = option
         return chosen
+
+    def trace(self) -> Trace:
+        found = self.found
+        return Trace(
+            tokens=found.tokens,
+            corrections=tuple([(found.tokens[at], word) for at, word in sorted(found.corrections.items())]),
+            categories=scores(self.draft.bot.index.patterns, found, self.classified),
+            candidates=tuple([known if isinstance(known, Candidate) else self._told(*known) for known in self.asked]),
+            note=self.note,
+        )
+
+    def _told(self, option: Option, answered: Option | str) -> Candidate:
+        asked, hits = option.of, option.hits
+        patterns = self.draft.bot.index.patterns
+        rejected = answered if isinstance(answered, str) else _beaten_by(answered, option)
+        return Candidate(
+            id=asked.rule.id,
+            kind="guide" if asked.kind == "guide" else "handler",
+            priority=asked.priority,
+            fired=not rejected,
+            matched=evidence(self.found, hits),
+            patterns=tuple([patterns[hit.pattern].source for hit in hits]),
+            rejected=rejected,
+        )
 
 
 def refusal(draft: Draft, asked: Alternative, category: str) -> str:
@@ -116,7 +129,7 @@ def by_category(guides: Sequence[Option], found: Found, classified: Classified) 
     """Guides in the order in which they are asked: the category's own first, then by the categories' scores."""
     options = [option for option in guides if _is_mostly_small_talk(option, found, classified)]
     if len(options) > 1:
-        rank = {score.id: place for place, score in enumerate(classified.scores)}
+        rank = {category: place for place, category in enumerate(classified.hits)}
         options.sort(key=lambda option: _order(option, rank))
     return options
 
@@ -164,5 +177,5 @@ def _is_mostly_small_talk(option: Option, found: Found, classified: Classified) 
     guide = option.of.rule
     if not isinstance(guide, Guide) or not guide.small_talk or not option.hits:
         return True
-    share = 2 if classified.scores else 4
+    share = 2 if classified.hits else 4
     return option.words * share >= len(found.tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from supportbot.decision import forms
@@ -15,11 +16,11 @@ from supportbot.decision.choose import (
     refusal,
     unmet,
 )
-from supportbot.decision.classify import Classified, classify, evidence
+from supportbot.decision.classify import classify, evidence
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found, find
 from supportbot.model.bot import Bot, Guide, Handler, Rule
-from supportbot.model.decision import CallModel, Candidate, Decision, Kind, Trace
+from supportbot.model.decision import CallModel, Candidate, Decision, Kind
 from supportbot.model.session import FormState, Session, Turn
 from supportbot.model.steps import FireTrigger, Handoff, NextStep, OpenForm, SayResponse, StartGuide, Step
 from supportbot.model.text import NEGATIONS, tokens
@@ -36,28 +37,31 @@ def decide(bot: Bot, turn: Turn) -> Decision:
 
     The same bot and turn always give an equal decision, whatever the text is.
     """
-    return _Deciding(bot, turn).decision()
+    message, most = turn.message, bot.settings.limits.message_chars
+    if len(message.text) > most:
+        message = replace(message, text=message.text[:most])
+    session = known_session(bot, turn)
+    found = find(bot.index, message.text, reading_of(bot, turn.now))
+    draft = Draft(bot, session, message, turn.now, found.held)
+    classified = classify(bot, found, session.category)
+    if classified.category != session.category:
+        draft.before = session.category
+        draft.change(category=classified.category)
+    handlers, guides = brought_up(bot, found)
+    if guides:
+        guides = by_category(guides, found, classified)
+    considered = Considered(draft, found, classified)
+    return _Deciding(bot, draft, found, classified.category, considered, handlers, guides).decision()
 
 
-class _Deciding:
-    __slots__ = ("bot", "category", "classified", "considered", "draft", "found", "guides", "handlers")
-
-    def __init__(self, bot: Bot, turn: Turn) -> None:
-        self.bot = bot
-        message, most = turn.message, bot.settings.limits.message_chars
-        if len(message.text) > most:
-            message = replace(message, text=message.text[:most])
-        session = known_session(bot, turn)
-        self.draft = draft = Draft(bot, session, message, turn.now)
-        self.found: Found = find(bot.index, message.text, reading_of(bot, turn.now))
-        draft.held = self.found.held
-        self.classified: Classified = classify(bot, self.found, session.category)
-        self.category = self.classified.category
-        if self.category != session.category:
-            draft.change(category=self.category)
-        self.considered = Considered(draft, self.found, self.category)
-        self.handlers, guides = brought_up(bot, self.found)
-        self.guides = by_category(guides, self.found, self.classified) if guides else guides
+class _Deciding(Struct, gc=False):
+    bot: Bot
+    draft: Draft
+    found: Found
+    category: str
+    considered: Considered
+    handlers: list[Option]
+    guides: list[Option]
 
     def decision(self) -> Decision:
         form = self.draft.session.form
@@ -118,9 +122,9 @@ class _Deciding:
     def _remember(self, option: Option) -> None:
         if OpenForm in option.of.steps:
             self.draft.states_problem = self._states_a_problem(option)
-        captured = {slot: value for hit in option.hits for slot, value in hit.captures}
-        if captured:
-            self.draft.remember(captured)
+        for hit in option.hits:
+            if hit.captures:
+                self.draft.remember(dict(hit.captures))
 
     def _guide(self, guide: Guide) -> None:
         running = self.draft.session.guide
@@ -159,7 +163,7 @@ class _Deciding:
             self._note_form(form, "", [])
             return self._decided(f"form.{form.form}", "form", "a question that no rule answers")
         self.draft.ask_model()
-        self.considered.candidates.append(Candidate(handler.id, "llm", handler.priority, True))
+        self.considered.asked.append(Candidate(handler.id, "llm", handler.priority, True))
         return self._decided(handler.id, "llm", "a question in between, for the model; the form goes on")
 
     def _may_replace(self, form: FormState, option: Option) -> bool:
@@ -178,7 +182,7 @@ class _Deciding:
         option = others[0]
         rule, kind = option.of.rule, option.of.kind
         for other in others:
-            self.considered.add(other, "" if other is option else f"{rule.id} is asked first")
+            self.considered.asked.append((other, "" if other is option else f"{rule.id} is asked first"))
         self._remember(option)
         told = self._told(rule)
         if told:
@@ -214,36 +218,28 @@ class _Deciding:
         return any(isinstance(step, FireTrigger | OpenForm | Handoff) for step in steps)
 
     def _note_form(self, form: FormState, note: str, others: list[Option]) -> None:
-        self.considered.candidates.append(Candidate(f"form.{form.form}", "form", 0, True))
+        self.considered.asked.append(Candidate(f"form.{form.form}", "form", 0, True))
         for option in others:
-            self.considered.add(option, "the open form takes the message")
+            self.considered.asked.append((option, "the open form takes the message"))
 
     # --- the result -----------------------------------------------------------------------
 
     def _decided(self, handler: str, kind: Kind, note: str = "") -> Decision:
-        draft, found = self.draft, self.found
+        draft, session, considered = self.draft, self.draft.session, self.considered
+        considered.note = "; ".join(filter(None, (note, *draft.notes))) if draft.notes else note
+        triggers = tuple(draft.triggers)
         return Decision(
-            handler=handler,
-            kind=kind,
-            category=self.category,
-            trigger=draft.triggers[0] if draft.triggers else None,
-            next_state=draft.session.state,
-            session=draft.session,
-            outputs=tuple(draft.outputs),
-            effects=tuple(draft.effects),
-            trace=Trace(
-                tokens=found.tokens,
-                corrections=_corrections(found) if found.corrections else (),
-                categories=self.classified.scores,
-                candidates=tuple(self.considered.candidates),
-                note="; ".join(filter(None, (note, *draft.notes))) if draft.notes else note,
-            ),
-            triggers=tuple(draft.triggers),
+            handler,
+            kind,
+            self.category,
+            triggers[0] if triggers else None,
+            session.state,
+            session,
+            tuple(draft.outputs),
+            tuple(draft.effects),
+            considered,
+            triggers,
         )
-
-
-def _corrections(found: Found) -> tuple[tuple[str, str], ...]:
-    return tuple([(found.tokens[at], word) for at, word in sorted(found.corrections.items())])
 
 
 def _interrupts(option: Option) -> bool:
@@ -265,12 +261,16 @@ def _words_so_far(session: Session) -> frozenset[str]:
 def known_session(bot: Bot, turn: Turn) -> Session:
     """The session with nothing in it that this bot does not know; rules may have changed since it began."""
     session = turn.session
+    form, guide = session.form, session.guide
+    known = (form is None or form.form in bot.forms) and (guide is None or guide.guide in bot.guides)
+    if known and session.state in bot.graph.states and not turn.message.visitor:  # as mostly
+        return session
     changes: dict[str, object] = {}
     if session.state not in bot.graph.states:
         changes |= {"state": bot.graph.initial, "timeouts_fired": 0}
-    if session.form is not None and session.form.form not in bot.forms:
+    if form is not None and form.form not in bot.forms:
         changes["form"] = None
-    if session.guide is not None and session.guide.guide not in bot.guides:
+    if guide is not None and guide.guide not in bot.guides:
         changes["guide"] = None
     if turn.message.visitor:
         told = {key: value for key, value in turn.message.visitor.items() if value}

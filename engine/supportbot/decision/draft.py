@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from types import MappingProxyType
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from supportbot.decision.answers import Asker, prefill
@@ -33,24 +33,27 @@ from supportbot.model.steps import (
 MOST_STEPS = 100  # of one turn: a guide that starts itself, or a form that opens itself, ends here
 
 
-class Draft:
-    """The session being changed, and what the turn says and asks for. Never leaves the decision core."""
+class Draft(Struct, gc=False):
+    """The session being changed, and what the turn says and asks for. Never leaves the decision core.
 
-    held: Mapping[int, object] = MappingProxyType({})  # blocks that hold for the message
-    states_problem = False  # besides what the rule that answers has found in it
-    asked_guide = ""  # that a message which says "no" asks for in the same breath
-    _steps = 0
+    ``held``: blocks that hold for the message. ``before``: the conversation's category, where this turn changed it.
+    ``states_problem``: besides what the rule that answers has found in it. ``asked_guide``: the one that a message
+    which says "no" asks for in the same breath. ``notes``: for the trace.
+    """
 
-    def __init__(self, bot: Bot, session: Session, message: Message, now: datetime) -> None:
-        self.bot = bot
-        self.session = session
-        self.message = message
-        self.now = now
-        self.outputs: list[Output] = []
-        self.effects: list[Effect] = []
-        self.triggers: list[str] = []
-        self.notes: list[str] = []  # for the trace
-        self._category = session.category  # before this turn
+    bot: Bot
+    session: Session
+    message: Message
+    now: datetime
+    held: Mapping[int, object] = {}
+    outputs: list[Output] = []
+    effects: list[Effect] = []
+    triggers: list[str] = []
+    notes: list[str] = []
+    before: str | None = None
+    states_problem: bool = False
+    asked_guide: str = ""
+    steps: int = 0
 
     def scope(self, result: Mapping[str, SlotValue] | None = None) -> dict[str, object]:
         return scope_of(self.bot, self.session, self.now, result)
@@ -67,8 +70,8 @@ class Draft:
 
     def run(self, steps: Iterable[Step]) -> None:
         for step in steps:
-            self._steps += 1
-            if self._steps > MOST_STEPS:
+            self.steps += 1
+            if self.steps > MOST_STEPS:
                 return
             match step:
                 case FireTrigger():
@@ -130,7 +133,8 @@ class Draft:
         if flow.start:
             self.fire(flow.start)
         last = len(guide.steps) == 1
-        same_topic = self._category == guide.category
+        before = self.session.category if self.before is None else self.before
+        same_topic = before == guide.category
         self.change(
             guide=GuideState(guide_id, 0, last),
             attempts=self.session.attempts if same_topic else 0,

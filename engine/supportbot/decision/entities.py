@@ -15,6 +15,7 @@ from supportbot.model.text import JOINABLE, tokens
 
 # Of a longer message only so many words are read: 4,000 characters of prose are 700 words.
 FIRST_WORDS, LAST_WORDS = 500, 300
+READ_WORDS = FIRST_WORDS + LAST_WORDS
 _EDGES = ".,;:!?\"'()[]{}<>*"
 _DIGIT = re.compile("[0-9]")
 _PHONE = frozenset("0123456789+()-./")
@@ -25,7 +26,7 @@ _PAPERS = ("ticket", "case", "reference", "ref", "invoice", "order")
 _NO_PHONE_AFTER = frozenset((*_CODES, *_PAPERS))
 
 
-class Reading(Struct):
+class Reading(Struct, gc=False):
     """How values are read: at which moment, told in the bot's time zone once it is asked for. Mostly it is not."""
 
     moment: datetime

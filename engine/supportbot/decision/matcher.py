@@ -22,7 +22,7 @@ Captures = tuple[tuple[str, SlotValue], ...]
 Step = tuple[Stand, int, int, Captures]  # where a walk stands, the position after it, words matched, values taken
 
 
-class Held(Struct, frozen=True):
+class Held(Struct, frozen=True, gc=False):
     """A match block that holds: matched words in all, its hits."""
 
     block: int
@@ -30,7 +30,7 @@ class Held(Struct, frozen=True):
     hits: tuple[Hit, ...]
 
 
-class Found(Struct, frozen=True):
+class Found(Struct, frozen=True, gc=False):
     """What a message holds. ``held`` by block number; ``hits`` of all patterns, also of blocks that do not hold."""
 
     text: str
@@ -43,7 +43,7 @@ class Found(Struct, frozen=True):
 def find(index: Index, text: str, reading: Reading) -> Found:
     """Match every pattern of the bot against a text."""
     words = tokens(text)
-    search = _Search(index, words, text, reading)
+    search = _Search(index, words, text, reading, rows_of(index, words))
     search.run()
     best = search.best
     if index.regexes:
@@ -53,7 +53,7 @@ def find(index: Index, text: str, reading: Reading) -> Found:
 
 def hits_in(index: Index, words: tuple[str, ...], reading: Reading) -> dict[int, Hit]:
     """What ``find`` finds in words of the normal form, without regexes: cheaper when that is all that is asked."""
-    search = _Search(index, words, " ".join(words), reading)
+    search = _Search(index, words, " ".join(words), reading, rows_of(index, words))
     search.run()
     return search.best
 
@@ -61,46 +61,65 @@ def hits_in(index: Index, words: tuple[str, ...], reading: Reading) -> dict[int,
 _UNSEEN = Node()  # no place that a step leads to
 
 
-class _Search:
-    """All walks through the trie. Starts go from right to left, so that what a list may take later is known."""
+class _Search(Struct, gc=False):
+    """All walks through the trie. Starts go from right to left, so that what a list may take later is known.
 
-    def __init__(self, index: Index, words: tuple[str, ...], text: str, reading: Reading) -> None:
-        self.index = index
-        self.words = words
-        self.rows = rows_of(index, words)  # what the single word at a position can be
-        self.spans: dict[int, list[tuple[Met, int]]] = {}  # lists of several words found there, with the position after
-        self.corrections: dict[int, str] = {}
-        self.text = text
-        self.reading = reading
-        self.best: dict[int, Hit] = {}
-        self.typed: Typed | None = None
-        self.values: dict[int, list[tuple[str, int, SlotValue]]] | None = None
+    ``rows``: what the single word at a position can be. ``spans``: lists of several words that were found there, with
+    the position after.
+    """
+
+    index: Index
+    words: tuple[str, ...]
+    text: str
+    reading: Reading
+    rows: list[Met]
+    spans: dict[int, list[tuple[Met, int]]] = {}
+    corrections: dict[int, str] = {}
+    best: dict[int, Hit] = {}
+    typed: Typed | None = None
+    values: dict[int, list[tuple[str, int, SlotValue]]] | None = None
 
     def run(self) -> None:
-        spans = self.spans
-        begins_with_value = bool(self.index.root.captures)
-        start = len(self.rows)
-        following = NOTHING
-        for met in reversed(self.rows):
-            start -= 1
-            if met is not NOTHING:
-                if met.corrected is not None:
-                    self.corrections[start] = met.corrected
+        rows = self.rows
+        if self.index.root.captures:
+            self._walk_all(len(rows))
+        else:
+            following = NOTHING
+            start = len(rows)
+            for met in reversed(rows):
+                start -= 1
                 # Most walks would end at once: nothing goes on with the next word.
-                goes_on = met.ends if following is NOTHING else met.after >> following.bit & 1
-                if goes_on or (spans and start + 1 in spans):
-                    self._walk_from(met, start, start + 1)
-                    for found, end in spans.get(start, ()):  # grows while lists are found that begin here
-                        self._walk_from(found, start, end)
-            if begins_with_value:
-                self._walk_from_values(start)
-            following = met
+                if met is not NOTHING and met.after >> following.bit & 1:
+                    self._walk_from(met, start)
+                    if self.spans:  # what stands before may go on with a list of several words
+                        self._walk_all(start)
+                        break
+                following = met
         if len(self.corrections) > 1:
             self.corrections = dict(sorted(self.corrections.items()))
 
-    def _walk_from(self, met: Met, start: int, end: int) -> None:
+    def _walk_all(self, rest: int) -> None:
+        """Walk from every position before ``rest``: it may go on with several words, or begin with a value."""
+        rows, spans = self.rows, self.spans
+        begins_with_value = bool(self.index.root.captures)
+        following = rows[rest] if rest < len(rows) else NOTHING
+        for start in range(rest - 1, -1, -1):
+            met = rows[start]
+            if met is not NOTHING and (met.after >> following.bit & 1 or start + 1 in spans):
+                self._walk_from(met, start)
+            if begins_with_value:
+                self._walk_from_values(start)
+            following = met
+
+    def _walk_from(self, met: Met, start: int) -> None:
+        if met.corrected is not None:
+            self.corrections[start] = met.corrected
         if met.first is not None:
-            self._walk(met.first, start, end, end - start, ())
+            self._walk(met.first, start, start + 1, 1, ())
+        if self.spans:
+            for found, end in self.spans.get(start, ()):  # grows while lists are found that begin here
+                if found.first is not None:
+                    self._walk(found.first, start, end, end - start, ())
 
     def _walk_from_values(self, start: int) -> None:
         for stand, end, _, taken in reversed(self._captured(self.index.root, start, 0, ())):
@@ -250,6 +269,11 @@ def _is_better(known: Hit, start: int, end: int, matched: int) -> bool:
 def _held(index: Index, best: dict[int, Hit], tokens: tuple[str, ...]) -> dict[int, Held]:
     """The blocks whose conditions hold: an ``any``, every ``all``, no ``none``, a short enough message."""
     blocks, patterns = index.blocks, index.patterns
+    if len(best) == 1:  # as mostly
+        (hit,) = best.values()
+        number = patterns[hit.pattern].use.block
+        if blocks[number].alone:
+            return {number: Held(number, hit.words, (hit,))}
     grouped: dict[int, tuple[Hit, ...]] = {}
     refused: set[int] = set()
     for hit in best.values():

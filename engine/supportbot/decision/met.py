@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeVar
 
-from supportbot.decision.entities import unread
+from supportbot.decision.entities import READ_WORDS, unread
 from supportbot.decision.typos import correct
 from supportbot.model.index import Bundle, Index, Met, Node, Stand, Symbol
 
@@ -21,8 +21,9 @@ def rows_of(index: Index, words: tuple[str, ...]) -> list[Met]:
     rows = list(map(index.memo.words.get, words))
     if not all(rows):
         rows = [met or _meet(index, word) for met, word in zip(rows, words, strict=True)]
-    for at in unread(len(words)):
-        rows[at] = NOTHING
+    if len(words) > READ_WORDS:
+        for at in unread(len(words)):
+            rows[at] = NOTHING
     return rows  # type: ignore[return-value]  # None is in it no more
 
 

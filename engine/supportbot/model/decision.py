@@ -49,6 +49,21 @@ class Trace(Struct, frozen=True):
     note: str = ""
 
 
+class Reasons(Struct, eq=False):
+    """What a decision was made of: its trace is put into words when somebody asks, which a served turn does not."""
+
+    def trace(self) -> Trace:
+        raise NotImplementedError
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Reasons) and self.trace() == other.trace()
+
+    __hash__ = None  # type: ignore[assignment]  # what can be compared and changed has none
+
+    def __repr__(self) -> str:
+        return repr(self.trace())
+
+
 # --- effects: what the runtime must do before the turn can be concluded ---------------------
 
 
@@ -122,8 +137,12 @@ class Decision(Struct, frozen=True):
     session: Session
     outputs: tuple[Output, ...]
     effects: tuple[Effect, ...]
-    trace: Trace
+    reasons: Reasons
     triggers: tuple[str, ...] = ()  # all that fired, in order; ``trigger`` is the first
+
+    @property
+    def trace(self) -> Trace:
+        return self.reasons.trace()
 
 
 class Suggested(Struct, frozen=True):

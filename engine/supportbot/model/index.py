@@ -114,22 +114,21 @@ _NO_STEPS: dict[Stand, Stand | None] = {}  # of every word that no step was reme
 class Met:
     """What one word can be: itself, its beginnings, and every list or group that holds it; or a list of several words.
 
-    ``symbol``: the only one there is, if that is so. ``first``: where phrases stand that begin with it. ``ends``:
-    whether that may be more than edges. ``after`` says by its bits what may come next: none where nothing does, all
-    where ``ends``. ``bit``: which one asks for this word. In a bot of 50,000 phrases that is one place of a large
-    memory to look at where the edges are five. ``steps``: from where the word led where, for as many places as were
-    met. ``corrected``: the word that it stands for.
+    ``symbol``: the only one there is, if that is so. ``first``: where phrases stand that begin with it. ``after`` says
+    by its bits what may come next: none where nothing does, all where a phrase may end or take a value or a gap.
+    ``bit``: which one asks for this word. In a bot of 50,000 phrases that is one place of a large memory to look at
+    where the edges are five. ``steps``: from where the word led where, for as many places as were met. ``corrected``:
+    the word that it stands for.
     """
 
-    __slots__ = ("after", "bit", "corrected", "ends", "first", "known", "steps", "symbol", "symbols")
+    __slots__ = ("after", "bit", "corrected", "first", "known", "steps", "symbol", "symbols")
 
     def __init__(self, symbols: tuple[Symbol, ...], first: Stand | None) -> None:
         self.symbols = symbols
         self.known: Container[Symbol] = frozenset(symbols) if symbols[1:] else symbols
         self.symbol = symbols[0] if len(symbols) == 1 else None
         self.first = first
-        self.ends = first is not None and bool(first.patterns or first.captures or first.gap is not None)
-        self.after = -1 if self.ends else 0 if first is None else _bits(first)
+        self.after = 0 if first is None else _bits(first)
         self.bit = _SEVERAL if symbols[1:] else _bit(symbols[0]) if symbols else _NOTHING
         self.steps = _NO_STEPS
         self.corrected: str | None = None
@@ -143,6 +142,7 @@ class Met:
         """The same, of a word with a typing mistake."""
         met = copy(self)
         met.corrected = word
+        met.after = -1  # looked at whatever comes next, so that the mistake is noted
         return met
 
 
@@ -154,6 +154,8 @@ def _bit(symbol: Symbol) -> int:
 
 
 def _bits(stand: Stand) -> int:
+    if stand.patterns or stand.captures or stand.gap is not None:
+        return -1
     onward: Mapping[Symbol, object] = stand.onward if stand.edges is None else stand.edges
     bits = 1 << _SEVERAL if onward else 0
     for symbol in onward:
