@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supportbot.runtime import masking
-from supportbot.runtime.masking import mask
+from supportbot.runtime.masking import mask, mask_thoroughly
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ from supportbot.runtime.masking import mask
     ],
 )
 def test_it_is_masked(text: str, masked: str) -> None:
-    assert mask(text) == masked
+    assert mask(text) == mask_thoroughly(text) == masked
     assert mask(masked) == masked
 
 
@@ -68,7 +68,7 @@ def test_it_is_masked(text: str, masked: str) -> None:
     ],
 )
 def test_it_stays(text: str) -> None:
-    assert mask(text) == text
+    assert mask(text) == mask_thoroughly(text) == text
 
 
 _pieces = st.sampled_from(

@@ -7,6 +7,7 @@ a leaked card. What stays: error codes, IP addresses, versions and ISO dates, wh
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -65,6 +66,7 @@ _NOT_A_SECRET = frozenset(_NOT_A_SECRET_TEXT.split())
 _INVISIBLE = dict.fromkeys(
     (0xAD, 0x180E, 0x200B, 0x200E, 0x200F, 0x2060, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 )
+_OTHER_DIGIT = re.compile(r"(?![0-9])\d")  # one character: there is nothing to go back for
 
 Rule = tuple[Any, Callable[[Any], str] | str]
 
@@ -141,17 +143,9 @@ _SECRET_RULES: tuple[Rule, ...] = (*(rule for rule in _RULES[:-1] if rule[1] != 
 def plain(text: str) -> str:
     """NFKC, ASCII digits, without invisible characters and lone surrogates: what is masked is what is seen."""
     normal = unicodedata.normalize("NFKC", text.encode("utf-8", "replace").decode("utf-8")).translate(_INVISIBLE)
-    if normal.isascii():
+    if normal.isascii() or not _OTHER_DIGIT.search(normal):
         return normal
     return "".join(str(unicodedata.decimal(c)) if not c.isascii() and c.isdecimal() else c for c in normal)
-
-
-# Each rule needs a digit, an @, a word as long as a key, or one of these. Most texts have none of it.
-_SIGN_TEXT = """
-    sk- sk_ pk- pk_ rk- rk_ akia asia ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ xox aiza eyj private bearer ://
-    pass pwd pw psw pin key token code secret otp kennwort contrase wachtwoord senha
-"""
-_SIGNS = (*_SIGN_TEXT.split(), "mot de")
 
 
 def _set_of(pattern: str) -> Any:
@@ -164,36 +158,45 @@ def _set_of(pattern: str) -> Any:
     return made
 
 
-_SUSPICIOUS = _set_of(r"(?i)[@0-9]|\S{32}|" + "|".join(map(re2.escape, _SIGNS)))
+# No rule finds anything in a text without one of these. The short rules stand here themselves, the long ones
+# by how they begin; addresses and logins in a URL have an @.
+_SECRET_BEGINS = rf"\b{_SECRET_WORD}(?:[\s:=]|->)"
+_SUSPICIOUS = _set_of(
+    "(?i)" + "|".join(("@", "-----BEGIN", *_KEYS[1:], r"\bbearer\s", _SECRET_BEGINS, _REMOTE, _DIGITS))
+)
 
 
 def mask(text: str) -> str:
     """The text with e-mail addresses, phone and card numbers, passwords, keys and remote-session ids replaced."""
-    return text if _is_harmless(text) else mask_thoroughly(text)
+    seen, is_suspicious = _looked_at(text)
+    return _masked(seen, _RULES) if is_suspicious else seen
 
 
 def mask_secrets(text: str) -> str:
     """The text without card numbers, passwords, keys and remote-session ids; the rest, and its spelling, stays."""
-    if _is_harmless(text):
+    seen, is_suspicious = _looked_at(text)
+    if not is_suspicious:
         return text
-    before = masked = plain(text)
-    for pattern, replacement in _SECRET_RULES:
-        masked = pattern.sub(replacement, masked)
-    return text if masked == before else str(masked)
+    masked = _masked(seen, _SECRET_RULES)
+    return text if masked == seen else masked
 
 
 @lru_cache(maxsize=64)
-def _is_harmless(text: str) -> bool:
-    """Whether surely no rule can find anything: a look that costs a twentieth of the rules.
+def _looked_at(text: str) -> tuple[str, bool]:
+    """The text as it is seen, and whether a rule may find anything in it: a look that costs a twentieth of the rules.
 
     A turn asks for the same text several times: for its record, its history and its log line.
     """
-    return text.isascii() and not _SUSPICIOUS.Match(text)
+    seen = text if text.isascii() else plain(text)
+    return seen, bool(_SUSPICIOUS.Match(seen))
 
 
 def mask_thoroughly(text: str) -> str:
-    """The same by all rules."""
-    masked = plain(text)
-    for pattern, replacement in _RULES:
-        masked = pattern.sub(replacement, masked)
-    return str(masked)
+    """What ``mask`` gives, by all rules."""
+    return _masked(plain(text), _RULES)
+
+
+def _masked(seen: str, rules: tuple[Rule, ...]) -> str:
+    for pattern, replacement in rules:
+        seen = pattern.sub(replacement, seen)
+    return seen
