@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -67,37 +67,61 @@ def build_record(
     result: str = "",
 ) -> Record:
     """``decision`` None stands for a greeting. ``elapsed``: seconds from reading the session to its reply."""
+    done = _done(outcomes) if outcomes else _NOTHING_DONE
+    before, message, after = turn.session, turn.message, conclusion.session
+    return Record(  # by position: so many names would cost more than all the rest
+        new_id(),
+        before.id,
+        message.id,
+        request_id,
+        turn.now,  # at
+        bot.revision,
+        message.channel,
+        mask(message.text)[:_MAX_CHARS],
+        _masked_reply(conclusion.reply.text)[:_MAX_CHARS],
+        before.state,
+        after.state,  # next_state
+        after.category,
+        decision.handler if decision else GREETING,
+        decision.kind if decision else GREETING,
+        done.actions,
+        done.model,
+        done.tokens_in,
+        done.tokens_out,
+        done.error,
+        elapsed,
+        day_of(bot, turn.now),
+        conversation_of(before),
+        decision is not None and before.asked == 0,  # opening
+        result,
+        done.cost,
+        max(0, knowledge_tokens(bot) - done.tokens_in) if decision else 0,  # saved
+    )
+
+
+class _Done(Struct, frozen=True, gc=False):
+    """What the outcomes of a turn come to; the names are those of a record."""
+
+    actions: tuple[str, ...] = ()
+    model: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    error: str = ""
+    cost: float = 0.0
+
+
+_NOTHING_DONE = _Done()
+
+
+def _done(outcomes: Sequence[Outcome]) -> _Done:
     answers = [outcome for outcome in outcomes if isinstance(outcome.effect, CallModel)]
-    errors = [outcome.error for outcome in outcomes if outcome.error and outcome.error != PENDING]
-    tokens_in = sum(answer.tokens_in for answer in answers)
-    before = turn.session
-    return Record(
-        id=new_id(),
-        session_id=before.id,
-        message_id=turn.message.id,
-        request_id=request_id,
-        at=turn.now,
-        revision=bot.revision,
-        channel=turn.message.channel,
-        text=mask(turn.message.text)[:_MAX_CHARS],
-        reply=_masked_reply(conclusion.reply.text)[:_MAX_CHARS],
-        state=before.state,
-        next_state=conclusion.session.state,
-        category=conclusion.session.category,
-        handler=decision.handler if decision else GREETING,
-        kind=decision.kind if decision else GREETING,
+    return _Done(
         actions=tuple(outcome.effect.action for outcome in outcomes if isinstance(outcome.effect, CallAction)),
         model=next((answer.model for answer in answers if answer.model), ""),
-        tokens_in=tokens_in,
+        tokens_in=sum(answer.tokens_in for answer in answers),
         tokens_out=sum(answer.tokens_out for answer in answers),
-        error=errors[0] if errors else "",
-        elapsed=elapsed,
-        day=day_of(bot, turn.now),
-        conversation=conversation_of(before),
-        opening=decision is not None and before.asked == 0,
-        result=result,
+        error=next((outcome.error for outcome in outcomes if outcome.error and outcome.error != PENDING), ""),
         cost=sum(answer.cost for answer in answers),
-        saved=max(0, knowledge_tokens(bot) - tokens_in) if decision else 0,
     )
 
 
@@ -106,8 +130,8 @@ def without_secrets(history: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
     if not history:
         return history
     last = history[-1]
-    said, answered = mask_secrets(last.said), mask_secrets(last.answered)
-    if (said, answered) == (last.said, last.answered):
+    said, answered = mask_secrets(last.said), _reply_without_secrets(last.answered)
+    if said == last.said and answered == last.answered:
         return history
     return (*history[:-1], replace(last, said=said, answered=answered))
 
@@ -162,7 +186,14 @@ def _day(zone: ZoneInfo, quarter: int) -> str:
 
 
 def conversation_of(session: Session) -> str:
-    return session.created_at.isoformat()
+    begun = session.created_at
+    return _in_utc(begun) if begun.tzinfo is UTC else begun.isoformat()
+
+
+@lru_cache(maxsize=4_096)
+def _in_utc(moment: datetime) -> str:
+    """Equal moments are written differently in different zones: this is for one of them."""
+    return moment.isoformat()
 
 
 def knowledge_tokens(bot: Bot) -> int:
@@ -180,3 +211,4 @@ def knowledge_tokens(bot: Bot) -> int:
 
 # What a bot says is said often; what its visitors wrote is masked each time.
 _masked_reply = lru_cache(maxsize=2_048)(mask)
+_reply_without_secrets = lru_cache(maxsize=2_048)(mask_secrets)
