@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping
+from functools import lru_cache
 
 from supportbot.runtime.ports import Record
 
-Tallies = Mapping[tuple[str, str], float]  # (name, labels joined by LABELS_END) -> value
+Key = tuple[str, str]  # (name, labels joined by LABELS_END)
+Tallies = Mapping[Key, float]
 
 LABELS_END = "\x1f"
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -25,6 +27,7 @@ CALLS = "calls"  # model, outcome
 SAVED = "saved"  # no label
 TURN_BUCKET, TURN_SECONDS = "turn_bucket", "turn_seconds"  # outcome, upper bound; outcome
 DAY_TOKENS, DAY_COST = "day_tokens", "day_cost"  # day
+_SAVED = (SAVED, "")
 
 
 def labels(*values: str) -> str:
@@ -45,35 +48,62 @@ def outcome_of(record: Record) -> str:
 
 def tallies_of(record: Record) -> Tallies:
     """What one record adds."""
-    added: dict[tuple[str, str], float] = {}
-    if record.result:
-        added[CLOSED, labels(record.result, record.category)] = 1
-    if record.state != record.next_state or record.opening:
-        added[STATES, record.next_state] = 1
-    if not is_message(record):
-        return added
-    outcome = outcome_of(record)
-    added[MESSAGES, labels(record.channel, outcome)] = 1
-    added[HITS, labels(record.handler, record.category)] = 1
-    added[TURN_BUCKET, labels(outcome, bucket_of(record.elapsed))] = 1
-    added[TURN_SECONDS, outcome] = record.elapsed
-    if record.opening:
-        added[OPENED, record.channel] = 1
-    if record.saved:
-        added[SAVED, ""] = record.saved
-    if record.model:
-        added[CALLS, labels(record.model, record.error or "ok")] = 1
-    if tokens := record.tokens_in + record.tokens_out:
-        added[TOKENS_IN, record.model] = record.tokens_in
-        added[TOKENS_OUT, record.model] = record.tokens_out
-        added[DAY_TOKENS, record.day] = tokens
-    if record.cost:
-        added[COST, record.model] = record.cost
-        added[DAY_COST, record.day] = record.cost
+    added: dict[Key, float] = {}
+    add_tallies(added, record)
     return added
+
+
+def add_tallies(added: dict[Key, float], record: Record) -> None:
+    """Add what one record adds to what others did."""
+    if record.result:
+        _add(added, CLOSED, labels(record.result, record.category), 1)
+    if record.state != record.next_state or record.opening:
+        _add(added, STATES, record.next_state, 1)
+    if record.kind in UNASKED:
+        return
+    outcome, seconds = outcome_of(record), record.elapsed
+    bucket = bisect_left(SECONDS, seconds)
+    timed, counted = _keys_of_message(outcome, record.channel, record.handler, record.category, bucket)
+    added[timed] = added.get(timed, 0) + seconds
+    for key in counted:
+        added[key] = added.get(key, 0) + 1
+    if record.saved:
+        added[_SAVED] = added.get(_SAVED, 0) + record.saved
+    if record.opening:
+        _add(added, OPENED, record.channel, 1)
+    if record.model:
+        _add(added, CALLS, labels(record.model, record.error or "ok"), 1)
+    if tokens := record.tokens_in + record.tokens_out:
+        _add(added, TOKENS_IN, record.model, record.tokens_in)
+        _add(added, TOKENS_OUT, record.model, record.tokens_out)
+        _add(added, DAY_TOKENS, record.day, tokens)
+    if record.cost:
+        _add(added, COST, record.model, record.cost)
+        _add(added, DAY_COST, record.day, record.cost)
+
+
+def _add(added: dict[Key, float], name: str, of: str, value: float) -> None:
+    key = (name, of)
+    added[key] = added.get(key, 0) + value
+
+
+@lru_cache(maxsize=4_096)
+def _keys_of_message(
+    outcome: str, channel: str, handler: str, category: str, bucket: int
+) -> tuple[Key, tuple[Key, ...]]:
+    """What a message adds its seconds to, and what it adds one to: the same for many messages."""
+    counted = (
+        (MESSAGES, labels(channel, outcome)),
+        (HITS, labels(handler, category)),
+        (TURN_BUCKET, labels(outcome, _bound(bucket))),
+    )
+    return (TURN_SECONDS, outcome), counted
 
 
 def bucket_of(seconds: float) -> str:
     """The smallest upper bound that holds ``seconds``."""
-    at = bisect_left(SECONDS, seconds)
-    return BUCKETS[at] if at < len(BUCKETS) else OVER
+    return _bound(bisect_left(SECONDS, seconds))
+
+
+def _bound(bucket: int) -> str:
+    return BUCKETS[bucket] if bucket < len(BUCKETS) else OVER
