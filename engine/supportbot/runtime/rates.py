@@ -17,24 +17,27 @@ class Rates:
     def __init__(self, names: int = NAMES, seconds: Callable[[], float] = time.monotonic) -> None:
         self._names = names
         self._seconds = seconds
-        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # (tokens, when)
+        self._buckets: OrderedDict[str, list[float]] = OrderedDict()  # tokens left, and when
 
     def __len__(self) -> int:
-        return len(self._left)
+        return len(self._buckets)
 
     def wait(self, name: str, rate: Rate) -> float:
         """Take one token: 0.0, or the seconds after which there will be one."""
-        now = self._seconds()
-        a_second = rate.per_minute / 60
-        tokens, seen = self._left.pop(name, (float(rate.burst), now))
-        tokens = min(float(rate.burst), tokens + (now - seen) * a_second)
+        now, most, a_second = self._seconds(), rate.burst, rate.per_minute / 60
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = [most, now]
+            if len(self._buckets) > self._names:
+                self._buckets.popitem(last=False)
+        else:
+            self._buckets.move_to_end(name)
+        tokens = bucket[0] + (now - bucket[1]) * a_second
+        if tokens > most:
+            tokens = most
+        bucket[1] = now
         if tokens >= 1:
-            self._keep(name, tokens - 1, now)
+            bucket[0] = tokens - 1
             return 0.0
-        self._keep(name, tokens, now)
+        bucket[0] = tokens
         return (1 - tokens) / a_second if a_second else 60.0
-
-    def _keep(self, name: str, tokens: float, now: float) -> None:
-        self._left[name] = (tokens, now)
-        if len(self._left) > self._names:
-            self._left.popitem(last=False)
