@@ -46,14 +46,14 @@ class _ModelText(Struct, frozen=True):
     text: str
 
 
-class _Ended(Struct, frozen=True):
+class _Ended(Struct, frozen=True, gc=False):
     """A turn whose effects are over, before its reply is worded."""
 
     session: Session
     parts: Sequence[Output | _ModelText]
-    values: Mapping[str, SlotValue] = {}
-    triggers: tuple[str, ...] = ()
-    note: str = ""
+    values: Mapping[str, SlotValue]
+    triggers: tuple[str, ...]
+    note: str
 
 
 def start_session(bot: Bot, session_id: str, now: datetime, channel: str = "chat") -> Session:
@@ -76,14 +76,16 @@ def reset(bot: Bot, session: Session, now: datetime) -> Session:
 
 def conclude(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcome]) -> Conclusion:
     """Apply the outcomes and word the reply. An effect without an outcome counts as switched off."""
-    ended, otherwise = _Ended(decision.session, decision.outputs), bot.settings.fallback
-    if decision.effects:
-        ended = _after_effects(bot, turn, decision, outcomes)
-        if any(outcome.error == PENDING for outcome in outcomes):  # then silence is no lack of an answer
-            otherwise = None
+    handler, kind, otherwise = decision.handler, decision.kind, bot.settings.fallback
+    topic = kind == "llm" or (kind == "guide" and bool(bot.guides[handler].steps))
+    if not decision.effects:
+        worded = _worded(bot, decision.session, decision.outputs, {}, turn.now, otherwise)
+        return Conclusion(_finished(bot, decision.session, worded, turn, handler, topic), worded.reply)
+    ended = _after_effects(bot, turn, decision, outcomes)
+    if any(outcome.error == PENDING for outcome in outcomes):  # then silence is no lack of an answer
+        otherwise = None
     worded = _worded(bot, ended.session, ended.parts, ended.values, turn.now, otherwise)
-    topic = decision.kind == "llm" or (decision.kind == "guide" and bool(bot.guides[decision.handler].steps))
-    session = _finished(bot, ended.session, worded, turn, decision.handler, topic)
+    session = _finished(bot, ended.session, worded, turn, handler, topic)
     return Conclusion(session, worded.reply, ended.triggers, ended.note)
 
 
@@ -230,11 +232,11 @@ def _split_request(text: str) -> tuple[str, str]:
     return "\n".join(kept).strip(), request
 
 
-class _Worded(Struct, frozen=True):
+class _Worded(Struct, frozen=True, gc=False):
     """A reply, and what it leaves behind in the session."""
 
     reply: Reply
-    variants: dict[str, int]
+    variants: Mapping[str, int]
     offered: tuple[str, ...]
 
 
@@ -247,14 +249,24 @@ def _worded(
     otherwise: str | None = None,
 ) -> _Worded:
     """The parts in words. ``otherwise``: said to who would hear nothing at all."""
+    if len(parts) < 2 and session.form is None and not session.closed:
+        plain = _plain(bot, parts[0] if parts else None, otherwise)
+        if plain is not None:  # as mostly
+            (text,) = plain.texts
+            variants = session.variants
+            if variants.get(text.response) != 0:
+                variants = {**variants, text.response: 0}
+            return _Worded(plain, variants, text.suggestions)
     scope = _Scope(bot, session, now, values)
     said: list[Suggested] = []
-    variants = dict(session.variants)
+    variants = session.variants
     handoff: Handing | None = None
     closed, unstaffed, blocked = session.closed, False, False
     for part in parts:
         if isinstance(part, Say):
-            worded, variants[part.response] = word(bot, session, part.response, scope)
+            worded, variant = word(bot, session, part.response, scope)
+            if variants.get(part.response) != variant:
+                variants = {**variants, part.response: variant}
             if worded.text:
                 said.append(worded)
         elif isinstance(part, _ModelText):
@@ -267,13 +279,21 @@ def _worded(
             closed = True
             blocked = blocked or part.block
     if otherwise and not said and handoff is None and not closed:
-        worded, variants[otherwise] = word(bot, session, otherwise, scope)
+        worded, variant = word(bot, session, otherwise, scope)
+        variants = {**variants, otherwise: variant}
         said.append(worded)
     reply = Reply(tuple(said), handoff, closed, unstaffed and handoff is None, blocked)
     return _Worded(reply, variants, offered(bot, session, said))
 
 
-class _Scope(Struct):
+def _plain(bot: Bot, part: Output | _ModelText | None, otherwise: str | None) -> Reply | None:
+    """The reply to a turn that says one thing, if that is the same whoever reads it."""
+    response = otherwise if part is None else part.response if isinstance(part, Say) else None
+    plain = bot.responses[response].plain if response else None
+    return plain if plain is not None and plain.text else None
+
+
+class _Scope(Struct, gc=False):
     """The names that texts see, made when the first text asks for them: most texts are plain and need none."""
 
     bot: Bot
@@ -304,10 +324,20 @@ def _changed(session: Session, worded: _Worded, history: tuple[Exchange, ...]) -
 
 
 def _finished(bot: Bot, session: Session, worded: _Worded, turn: Turn, handler: str, topic: bool) -> Session:
+    now, reply = turn.now, worded.reply
     said = turn.message.text[: bot.settings.limits.message_chars]
-    exchange = Exchange(said, worded.reply.text, handler, turn.now, topic)
-    changed = _changed(session, worded, _longer(bot, session, exchange))
-    return replace(changed, turns=session.turns + 1, updated_at=turn.now, timeouts_fired=0)
+    exchange = Exchange(said, reply.text, handler, now, topic)
+    return replace(
+        session,
+        version=session.version + 1,
+        variants=worded.variants,
+        closed=reply.closed,
+        offered=worded.offered,
+        history=_longer(bot, session, exchange),
+        turns=session.turns + 1,
+        updated_at=now,
+        timeouts_fired=0,
+    )
 
 
 def _longer(bot: Bot, session: Session, exchange: Exchange) -> tuple[Exchange, ...]:

@@ -44,14 +44,16 @@ def decide(bot: Bot, turn: Turn) -> Decision:
     found = find(bot.index, message.text, reading_of(bot, turn.now))
     draft = Draft(bot, session, message, turn.now, found.held)
     classified = classify(bot, found, session.category)
-    if classified.category != session.category:
+    category = classified.category
+    if category != session.category:
         draft.before = session.category
-        draft.change(category=classified.category)
+        draft.change(category=category)
     handlers, guides = brought_up(bot, found)
     if guides:
         guides = by_category(guides, found, classified)
     considered = Considered(draft, found, classified)
-    return _Deciding(bot, draft, found, classified.category, considered, handlers, guides).decision()
+    deciding = _Deciding(bot, draft, found, category, considered, handlers, guides)
+    return deciding.by_rules() if session.form is None else deciding.despite(session.form)
 
 
 class _Deciding(Struct, gc=False):
@@ -63,15 +65,15 @@ class _Deciding(Struct, gc=False):
     handlers: list[Option]
     guides: list[Option]
 
-    def decision(self) -> Decision:
-        form = self.draft.session.form
-        return self._by_rules() if form is None else self._despite(form)
-
     # --- rules ----------------------------------------------------------------------------
 
-    def _by_rules(self) -> Decision:
+    def by_rules(self) -> Decision:
         first = self.considered.first
-        option = first(self.handlers) or first(self.guides) or first(fallback_options(self.bot, self.found))
+        option = first(self.handlers) if self.handlers else None
+        if option is None and self.guides:
+            option = first(self.guides)
+        if option is None:
+            option = first(fallback_options(self.bot, self.found))
         if option is not None:
             return self._apply(option)
         if self.bot.settings.fallback:
@@ -79,15 +81,16 @@ class _Deciding(Struct, gc=False):
         return self._decided(NO_HANDLER, "handler", "no rule fits")
 
     def _apply(self, option: Option) -> Decision:
-        rule = option.of.rule
+        asked = option.of
+        rule = asked.rule
         self._remember(option)
-        if NextStep in option.of.steps:
+        if NextStep in asked.steps:
             self._look_for_a_new_subject(option)
-        if isinstance(rule, Guide) and rule.steps:
+        if asked.kind == "guide" and isinstance(rule, Guide) and rule.steps:
             self._guide(rule)
         else:
             self.draft.run(rule.do)
-        return self._decided(rule.id, option.of.kind)
+        return self._decided(rule.id, asked.kind)
 
     def _look_for_a_new_subject(self, refusing: Option) -> None:
         """ "no, it is the VPN": a guide for words besides the "no" that the conversation did not hold so far."""
@@ -135,7 +138,7 @@ class _Deciding(Struct, gc=False):
 
     # --- forms ----------------------------------------------------------------------------
 
-    def _despite(self, form: FormState) -> Decision:
+    def despite(self, form: FormState) -> Decision:
         """While a form is open: a person can be asked for from inside any, then the form takes the message."""
         option = self.considered.first([option for option in self.handlers if _interrupts(option)])
         if option is None:
@@ -152,7 +155,7 @@ class _Deciding(Struct, gc=False):
             self._note_form(form, turn.note, others)
             return self._decided(f"form.{form.form}", "form", turn.note)
         if self.draft.session.form is None:
-            return self._by_rules()
+            return self.by_rules()
         return self._digression(form, others) if others else self._asked_between(form)
 
     def _asked_between(self, form: FormState) -> Decision:

@@ -70,6 +70,8 @@ def meant(text: str, labels: Sequence[str]) -> str | None:
 
 def understood(session: Session, message: Message) -> Message:
     """The message, a cut or numbered suggestion replaced by the whole one: "2" after two buttons were shown."""
+    if not session.offered:
+        return message
     label = meant(message.text, session.offered)
     return message if label is None else replace(message, text=label)
 

@@ -19,7 +19,10 @@ def word(bot: Bot, session: Session, response_id: str, scope: Callable[[], Scope
 
     Variants take turns from a start that the session id fixes: repeatable, and never the same twice in a row.
     """
-    wordings = bot.responses[response_id].wordings
+    response = bot.responses[response_id]
+    if response.plain is not None:
+        return response.plain.texts[0], 0
+    wordings = response.wordings
     wording = wordings[_USUAL] if len(wordings) == 1 else _wording(bot, wordings, session)
     count = len(wording.variants)
     variant = _variant(session, response_id, count) if count > 1 else 0

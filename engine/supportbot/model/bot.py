@@ -17,6 +17,7 @@ from supportbot.diagnostics import Place
 from supportbot.model.channels import SalesIQ
 from supportbot.model.connections import Check
 from supportbot.model.connections import Connection as Connection
+from supportbot.model.decision import Reply, Suggested
 from supportbot.model.graph import Graph
 from supportbot.model.index import Index
 from supportbot.model.operations import Operations
@@ -53,11 +54,23 @@ class Wording:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """``wordings`` by (language, channel); None stands for "the default one"."""
+    """``wordings`` by (language, channel); None stands for "the default one".
+
+    ``plain``: the reply that says nothing else, if that is the same whoever reads it and whenever.
+    """
 
     id: str
     wordings: Mapping[tuple[str | None, str | None], Wording]
     place: Place
+    plain: Reply | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        plain = None
+        if len(self.wordings) == 1:
+            (wording,) = self.wordings.values()
+            if len(wording.variants) == 1 and wording.variants[0].literal and wording.labels is not None:
+                plain = Reply((Suggested(wording.variants[0].source, wording.labels, self.id),))
+        object.__setattr__(self, "plain", plain)
 
 
 # --- forms and actions --------------------------------------------------------------------

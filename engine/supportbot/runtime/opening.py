@@ -10,10 +10,10 @@ from supportbot.decision.conclude import SILENCE, start_session
 from supportbot.decision.timeouts import elapse
 from supportbot.model.bot import Bot
 from supportbot.model.decision import Suggested
-from supportbot.model.session import Session
+from supportbot.model.session import Exchange, Session
 
 
-class Opened(Struct, frozen=True):
+class Opened(Struct, frozen=True, gc=False):
     """``unheard``: what time-outs said since the visitor's last message, which belongs in front of the next reply.
 
     ``abandoned``: the conversation that the silence ended, when one did; ``version``: the one that the store knows.
@@ -40,9 +40,14 @@ def _opened(
 ) -> Opened:
     if stored is None:
         return Opened(start_session(bot, session_id, now, channel), 0)
-    passed = elapse(bot, stored, now) if _may_time_out(bot, stored) else None
-    session = stored if passed is None else passed.session
-    unheard = _unheard(stored) if passed is None else (*_unheard(stored), *passed.reply.texts)
+    history = stored.history
+    unheard = _unheard(history) if history and history[-1].handler == SILENCE else ()
+    state = bot.graph.states.get(stored.state)
+    may_time_out = state is not None and len(state.timeouts) > stored.timeouts_fired
+    passed = elapse(bot, stored, now) if may_time_out else None
+    session = stored
+    if passed is not None:
+        session, unheard = passed.session, (*unheard, *passed.reply.texts)
     idle = (now - stored.updated_at).total_seconds() >= idle_seconds
     if not session.closed and not idle:
         return Opened(session, stored.version, unheard)
@@ -50,15 +55,10 @@ def _opened(
     return Opened(start_session(bot, session_id, now, channel), stored.version, unheard, abandoned)
 
 
-def _may_time_out(bot: Bot, session: Session) -> bool:
-    state = bot.graph.states.get(session.state)
-    return state is not None and len(state.timeouts) > session.timeouts_fired
-
-
-def _unheard(session: Session) -> tuple[Suggested, ...]:
+def _unheard(history: tuple[Exchange, ...]) -> tuple[Suggested, ...]:
     """Said while nobody asked: channels that only answer could not deliver it yet."""
     said: list[Suggested] = []
-    for exchange in reversed(session.history):
+    for exchange in reversed(history):
         if exchange.handler != SILENCE:
             break
         said.append(Suggested(exchange.answered))
