@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from msgspec.structs import asdict, replace
 from tests.runtime.desk_bot import desk_bot
 
-from supportbot.decision.conclude import start_session
+from supportbot.decision.conclude import conclude, start_session
 from supportbot.decision.decide import decide
 from supportbot.model.bot import Bot
 from supportbot.model.decision import CallAction, CallModel, Conclusion, Outcome, Reply, Suggested
@@ -102,3 +104,27 @@ def test_a_secret_that_the_bot_repeats_is_not_kept(bot: Bot) -> None:
     (kept,) = without_secrets((said,))
     assert (kept.said, kept.answered) == ("my password is [secret]", "So it is: password is [secret]")
     assert without_secrets(()) == ()
+
+
+def test_nothing_that_a_turn_leaves_is_looked_at_by_the_garbage_collector_and_all_of_it_is_freed(bot: Bot) -> None:
+    def take(turn: Turn) -> Turn:
+        decision = decide(bot, turn)
+        conclusion = conclude(bot, turn, decision, ())
+        record = build_record(bot, turn, decision, (), conclusion, "r1", 0.0)
+        lasting = (record, conclusion.session, conclusion.reply, *conclusion.session.history)
+        assert [type(item) for item in lasting if gc.is_tracked(item)] == []
+        return replace(turn, session=replace(conclusion.session, history=without_secrets(conclusion.session.history)))
+
+    turn = turn_of(bot, "my printer shows offline")
+    was_on = gc.isenabled()
+    gc.disable()  # what is in no cycle goes by itself
+    try:
+        for _ in range(100):
+            turn = take(turn)
+        before = sys.getallocatedblocks()
+        for _ in range(500):
+            turn = take(turn)
+        assert sys.getallocatedblocks() - before < 250
+    finally:
+        if was_on:
+            gc.enable()

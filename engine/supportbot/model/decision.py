@@ -12,7 +12,7 @@ from supportbot.model.session import Session, SlotValue
 Kind = Literal["handler", "guide", "form", "llm"]
 
 
-class Hit(Struct, frozen=True):
+class Hit(Struct, frozen=True, gc=False):
     """A pattern found in the message: token span [start, end), matched words, captured values."""
 
     pattern: int
@@ -23,7 +23,7 @@ class Hit(Struct, frozen=True):
     captures: tuple[tuple[str, SlotValue], ...] = ()
 
 
-class Candidate(Struct, frozen=True):
+class Candidate(Struct, frozen=True, gc=False):
     """A rule that was considered. ``rejected`` says why it did not answer; empty when it fired."""
 
     id: str
@@ -35,13 +35,13 @@ class Candidate(Struct, frozen=True):
     rejected: str = ""
 
 
-class CategoryScore(Struct, frozen=True):
+class CategoryScore(Struct, frozen=True, gc=False):
     id: str
     score: float
     evidence: tuple[str, ...]
 
 
-class Trace(Struct, frozen=True):
+class Trace(Struct, frozen=True, gc=False):
     tokens: tuple[str, ...]
     corrections: tuple[tuple[str, str], ...]  # (as typed, as understood)
     categories: tuple[CategoryScore, ...]
@@ -67,14 +67,14 @@ class Reasons(Struct, eq=False):
 # --- effects: what the runtime must do before the turn can be concluded ---------------------
 
 
-class CallAction(Struct, frozen=True):
+class CallAction(Struct, frozen=True, gc=False):
     """Run a declared action with these slots in scope."""
 
     action: str
     slots: Mapping[str, SlotValue] = field(default_factory=dict)
 
 
-class CallModel(Struct, frozen=True):
+class CallModel(Struct, frozen=True, gc=False):
     """Ask the model; ``category`` names the only knowledge section it gets."""
 
     category: str
@@ -83,7 +83,7 @@ class CallModel(Struct, frozen=True):
 Effect = CallAction | CallModel
 
 
-class Outcome(Struct, frozen=True):
+class Outcome(Struct, frozen=True, gc=False):
     """What became of an effect. ``error``: off, timeout, rate_limited, failed, empty, paused, busy, spent; of an
     action also rejected, auth, and pending, when it is not known yet.
 
@@ -105,28 +105,28 @@ class Outcome(Struct, frozen=True):
 # --- the pure results -----------------------------------------------------------------------
 
 
-class Say(Struct, frozen=True):
+class Say(Struct, frozen=True, gc=False):
     """A response to be rendered, with the values that were captured for it."""
 
     response: str
 
 
-class HandOver(Struct, frozen=True):
+class HandOver(Struct, frozen=True, gc=False):
     department: str | None = None
 
 
-class NobodyThere(Struct, frozen=True):
+class NobodyThere(Struct, frozen=True, gc=False):
     """A hand-over that was not made, because it is outside the business hours."""
 
 
-class Close(Struct, frozen=True):
+class Close(Struct, frozen=True, gc=False):
     block: bool = False
 
 
 Output = Say | HandOver | NobodyThere | Close
 
 
-class Decision(Struct, frozen=True):
+class Decision(Struct, frozen=True, gc=False):
     """``session`` is the conversation after the pure part of the turn, before any outcome."""
 
     handler: str
@@ -145,17 +145,17 @@ class Decision(Struct, frozen=True):
         return self.reasons.trace()
 
 
-class Suggested(Struct, frozen=True):
+class Suggested(Struct, frozen=True, gc=False):
     text: str
     suggestions: tuple[str, ...] = ()
     response: str = ""  # id of the response it came from; empty for a model's text
 
 
-class Handing(Struct, frozen=True):
+class Handing(Struct, frozen=True, gc=False):
     department: str | None = None
 
 
-class Reply(Struct, frozen=True):
+class Reply(Struct, frozen=True, gc=False):
     texts: tuple[Suggested, ...]
     handoff: Handing | None = None
     closed: bool = False
@@ -167,7 +167,7 @@ class Reply(Struct, frozen=True):
         return self.texts[0].text if len(self.texts) == 1 else "\n\n".join([part.text for part in self.texts])
 
 
-class Conclusion(Struct, frozen=True):
+class Conclusion(Struct, frozen=True, gc=False):
     session: Session
     reply: Reply
     triggers: tuple[str, ...] = ()

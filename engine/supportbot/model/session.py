@@ -10,7 +10,7 @@ from msgspec import Struct, field
 SlotValue = str | int | float | bool
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, gc=False):
     """One message of a visitor, as a channel's codec read it. ``at`` is aware."""
 
     id: str
@@ -22,7 +22,7 @@ class Message(Struct, frozen=True):
     answers: Mapping[str, str] = field(default_factory=dict)  # to questions that the channel asked by itself
 
 
-class FormState(Struct, frozen=True):
+class FormState(Struct, frozen=True, gc=False):
     """An open form: what is asked now (``asking`` None while it waits for the confirmation)."""
 
     form: str
@@ -34,7 +34,7 @@ class FormState(Struct, frozen=True):
     rejected: bool = False  # the confirmation was answered with no: nothing is done before it is asked anew
 
 
-class GuideState(Struct, frozen=True):
+class GuideState(Struct, frozen=True, gc=False):
     """A guide that was started; ``step`` counts from 0, ``done`` when its last step was said."""
 
     guide: str
@@ -42,7 +42,7 @@ class GuideState(Struct, frozen=True):
     done: bool = False
 
 
-class Exchange(Struct, frozen=True):
+class Exchange(Struct, frozen=True, gc=False):
     """One turn of the history: what was said and answered, which rule answered."""
 
     said: str
@@ -52,7 +52,7 @@ class Exchange(Struct, frozen=True):
     topic: bool = False  # a guide or the model answered: the message stated a problem
 
 
-class Owed(Struct, frozen=True):
+class Owed(Struct, frozen=True, gc=False):
     """Something that was worked out for the visitor and did not reach them yet: said first in the next reply.
 
     ``handoff``: the hand-over that belonged to it, to this department; the text may then be empty.
@@ -65,7 +65,7 @@ class Owed(Struct, frozen=True):
     department: str | None = None
 
 
-class Session(Struct, frozen=True):
+class Session(Struct, frozen=True, gc=False):
     """One conversation as the store keeps it. ``version`` grows by one with each turn."""
 
     id: str
@@ -92,7 +92,7 @@ class Session(Struct, frozen=True):
     undelivered: tuple[Owed, ...] = ()
 
 
-class Turn(Struct, frozen=True):
+class Turn(Struct, frozen=True, gc=False):
     """The whole input of one decision."""
 
     session: Session

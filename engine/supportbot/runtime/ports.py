@@ -62,7 +62,7 @@ class Actions(Protocol):
     async def close(self) -> None: ...
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """The decision record of one turn, as kept in the store and written to the log."""
 
     id: str
@@ -93,7 +93,7 @@ class Record(Struct, frozen=True):
     saved: int = 0  # tokens that were not spent, against sending the whole knowledge
 
 
-class StoredReply(Struct, frozen=True):
+class StoredReply(Struct, frozen=True, gc=False):
     """The body that answered a message, kept under the message's id so that a repeated delivery gets the same.
 
     A reply under the same key that is not older than ``since`` makes the commit a Conflict.

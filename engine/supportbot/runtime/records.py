@@ -27,7 +27,7 @@ _BOTS = 8
 _KNOWLEDGE: dict[str, int] = {}  # tokens, by revision
 
 
-class Standing(Struct, frozen=True):
+class Standing(Struct, frozen=True, gc=False):
     """How a conversation stands after a turn, for reports. ``result``: empty while it goes on."""
 
     person: bool

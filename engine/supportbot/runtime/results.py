@@ -11,7 +11,7 @@ from supportbot.model.session import Session
 from supportbot.runtime.ports import Record
 
 
-class TurnResult(Struct, frozen=True):
+class TurnResult(Struct, frozen=True, gc=False):
     """``decision`` is None for a greeting, ``record`` None where nothing was said by the visitor.
 
     ``stages``: name and seconds of each part of the turn. ``revision``: of the bot that answered.
@@ -29,7 +29,7 @@ class TurnResult(Struct, frozen=True):
 Render = Callable[[TurnResult], bytes]
 
 
-class Answer(Struct, frozen=True):
+class Answer(Struct, frozen=True, gc=False):
     """The body for the channel. ``result`` is None for a message that was answered before: the body is that answer."""
 
     body: bytes
