@@ -256,18 +256,15 @@ def test_a_full_disk_costs_no_webhook_its_answer(tmp_path: Path) -> None:
         async with desk(tmp_path) as it:
             assert (await it.chat("printer offline"))[0] == 200
 
-            def fill(connection: object) -> None:
-                pages = connection.execute("PRAGMA page_count").fetchone()[0]  # type: ignore[attr-defined]
-                connection.execute(f"PRAGMA max_page_count = {pages + 2}")  # type: ignore[attr-defined]
-
             store = it.talks.store
             assert isinstance(store, SQLiteStore)
             worker = store._worker
             opened = worker._opened
+            pages = await worker.ask(lambda c: c.execute("PRAGMA page_count").fetchone()[0], writes=False)
 
             def limited() -> object:
                 connection = opened()
-                fill(connection)
+                connection.execute(f"PRAGMA max_page_count = {pages + 2}")
                 return connection
 
             worker._opened = limited  # type: ignore[method-assign,assignment]

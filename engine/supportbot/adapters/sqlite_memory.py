@@ -1,19 +1,21 @@
-"""Sessions that were used lately, kept in memory by the one process that writes them."""
+"""Sessions that were used lately, kept in memory."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
+from supportbot.adapters.sqlite_chain import MOST, Trail
 from supportbot.model.session import Session
 
 
 class Kept:
-    """``keys``: of the replies that the store has for the session; None when they are too many to know."""
+    """A session as it is in the store, and where. ``keys``: of its replies; None when they are too many to know."""
 
-    __slots__ = ("keys", "session")
+    __slots__ = ("keys", "session", "trail")
 
-    def __init__(self, session: Session | None, keys: set[str] | None) -> None:
+    def __init__(self, session: Session | None, trail: Trail, keys: set[str] | None) -> None:
         self.session = session
+        self.trail = trail
         self.keys = keys
 
 
@@ -33,21 +35,22 @@ class SessionMemory:
             self._kept.move_to_end(session_id)
         return kept
 
-    def put(self, session_id: str, session: Session | None, keys: set[str] | None) -> None:
-        self._kept[session_id] = Kept(session, keys)
+    def put(self, session_id: str, kept: Kept) -> None:
+        self._kept[session_id] = kept
         self._kept.move_to_end(session_id)
         while len(self._kept) > self.size:
             self._kept.popitem(last=False)
 
-    def renew(self, session: Session, key: str | None, most_keys: int) -> None:
+    def renew(self, session: Session, trail: Trail, key: str | None) -> None:
         """After a commit: the session as it is now, and the key of its newest reply."""
         kept = self._kept.get(session.id)
         if kept is None:
             return
         kept.session = session
+        kept.trail = trail
         if key is not None and kept.keys is not None:
             kept.keys.add(key)
-            if len(kept.keys) > most_keys:
+            if len(kept.keys) > MOST:
                 kept.keys = None
 
     def forget(self, session_id: str) -> None:

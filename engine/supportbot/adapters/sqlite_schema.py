@@ -7,7 +7,7 @@ import sqlite3
 from supportbot.adapters.outbox_schema import OUTBOX
 from supportbot.errors import StoreError
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _FIRST = """
 CREATE TABLE IF NOT EXISTS schema_version (version INTEGER NOT NULL);
@@ -65,7 +65,35 @@ DROP TABLE sorted_replies;
 CREATE UNIQUE INDEX replies_by_key ON replies (session_id, key);
 CREATE INDEX replies_by_time ON replies (at)
 """
-_STEPS = {1: _FIRST, 2: _SECOND, 3: OUTBOX, 4: _FOURTH}
+# A turn is written at the end of `records`, with its reply and what it adds to the history, and once in `sessions`.
+# A session's records hang together (sqlite_chain.py): no index by session and no table of replies takes a page for each
+# turn. Records of sessions that were purged before them hang on nothing, and would be purged within the hour.
+_FIFTH = """
+ALTER TABLE sessions ADD COLUMN past INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN last INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE sessions ADD COLUMN length INTEGER NOT NULL DEFAULT 0;
+UPDATE sessions SET last = (SELECT coalesce(max(rowid), 0) FROM records WHERE session_id = sessions.id),
+    length = (SELECT count(*) FROM records WHERE session_id = sessions.id);
+ALTER TABLE records RENAME TO indexed_records;
+CREATE TABLE records (
+    number INTEGER PRIMARY KEY, before INTEGER NOT NULL,
+    id TEXT NOT NULL, session_id TEXT NOT NULL, message_id TEXT NOT NULL, request_id TEXT NOT NULL,
+    at REAL NOT NULL, revision TEXT NOT NULL, channel TEXT NOT NULL, text TEXT NOT NULL, reply TEXT NOT NULL,
+    state TEXT NOT NULL, next_state TEXT NOT NULL, category TEXT NOT NULL, handler TEXT NOT NULL, kind TEXT NOT NULL,
+    actions TEXT NOT NULL, model TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
+    error TEXT NOT NULL, elapsed REAL NOT NULL, day TEXT NOT NULL, conversation TEXT NOT NULL,
+    opening INTEGER NOT NULL, result TEXT NOT NULL, cost REAL NOT NULL, saved INTEGER NOT NULL,
+    body BLOB, history BLOB);
+INSERT INTO records SELECT rowid, coalesce(lag(rowid) OVER (PARTITION BY session_id ORDER BY rowid), 0),
+    id, session_id, message_id, request_id, at, revision, channel, text, reply, state, next_state, category, handler,
+    kind, actions, model, tokens_in, tokens_out, error, elapsed, day, conversation, opening, result, cost, saved,
+    NULL, NULL FROM indexed_records WHERE session_id IN (SELECT id FROM sessions) ORDER BY rowid;
+DROP TABLE indexed_records;
+CREATE INDEX records_by_time ON records (at);
+CREATE TABLE marks (emptied REAL NOT NULL);
+INSERT INTO marks SELECT coalesce(max(at), 0) FROM records
+"""
+_STEPS = {1: _FIRST, 2: _SECOND, 3: OUTBOX, 4: _FOURTH, 5: _FIFTH}
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -13,27 +13,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
+from supportbot.adapters import sqlite_chain as chain
+from supportbot.adapters.sqlite_chain import Trail
 from supportbot.adapters.sqlite_figures import read_figures
-from supportbot.adapters.sqlite_memory import SessionMemory
+from supportbot.adapters.sqlite_memory import Kept, SessionMemory
 from supportbot.adapters.sqlite_outbox import SQLiteOutbox, write_changes
-from supportbot.adapters.sqlite_turns import COLUMNS, FIELDS, rows_of, write
+from supportbot.adapters.sqlite_turns import rows_of, write
 from supportbot.adapters.sqlite_worker import SQLiteWorker
-from supportbot.errors import StoreError
 from supportbot.model.session import Session
 from supportbot.runtime.figures import Figures
 from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, StoredReply, Then
 from supportbot.runtime.queued import NO_CHANGES, CallChanges
 from supportbot.runtime.tallies import DAY_COST, DAY_TOKENS, Tallies, tallies_of
 
-_KNOWN_KEYS = 256  # of a session, kept in memory with it
+_SEEN = 1_000  # sessions, of which it is remembered where they are when several processes write
 _SNAPSHOTS = 3
 _PURGED = 2_000  # rows of a table at a time
 _CHECKPOINTS = 20
 _TRIAL_BYTES = 32 * 1024  # more than a turn writes
-
-_decoder = msgspec.json.Decoder(Session)
 
 
 class SQLiteStore:
@@ -44,38 +41,31 @@ class SQLiteStore:
 
     def __init__(self, path: Path | str, busy_seconds: float = 10.0, keep: int = 0) -> None:
         self._worker = SQLiteWorker(Path(path), busy_seconds)
-        self._memory = SessionMemory(keep)
+        self._alone = keep > 0
+        self._memory = SessionMemory(keep or _SEEN)
 
     # --- turns -------------------------------------------------------------------------------
 
     async def load(self, session_id: str) -> Session | None:
-        if (kept := self._memory.get(session_id)) is not None:
+        if self._alone and (kept := self._memory.get(session_id)) is not None:
             return kept.session
-        remembers = self._memory.size > 0
 
-        def work(connection: sqlite3.Connection) -> tuple[bytes | None, list[str]]:
-            row = connection.execute("SELECT body FROM sessions WHERE id = ?", (session_id,)).fetchone()
-            query = "SELECT key FROM replies WHERE session_id = ? LIMIT ?"
-            keys = connection.execute(query, (session_id, _KNOWN_KEYS + 1)).fetchall() if remembers else []
-            return (None if row is None else bytes(row[0])), [key for (key,) in keys]
+        def work(connection: sqlite3.Connection) -> Kept:
+            session, trail = chain.read_session(connection, session_id)
+            return Kept(session, trail, chain.reply_keys(connection, session_id) if self._alone else None)
 
-        body, keys = await self._worker.ask(work, writes=False)
-        session = None if body is None else _decode(session_id, body)
-        if remembers:
-            self._memory.put(session_id, session, set(keys) if len(keys) <= _KNOWN_KEYS else None)
-        return session
+        kept = await self._worker.ask(work, writes=False)
+        self._memory.put(session_id, kept)
+        return kept.session
 
     async def reply(self, session_id: str, key: str, since: datetime) -> bytes | None:
         kept = self._memory.get(session_id)
         if kept is not None and kept.keys is not None and key not in kept.keys:
             return None
-
-        def work(connection: sqlite3.Connection) -> bytes | None:
-            query = "SELECT body FROM replies WHERE session_id = ? AND key = ? AND at >= ?"
-            row = connection.execute(query, (session_id, key, since.timestamp())).fetchone()
-            return None if row is None else bytes(row[0])
-
-        return await self._worker.ask(work, writes=False)
+        moment = since.timestamp()
+        return await self._worker.ask(
+            lambda connection: chain.read_reply(connection, session_id, key, moment), writes=False
+        )
 
     def at_hand(self, session_id: str, key: str) -> Session | None:
         kept = self._memory.get(session_id)
@@ -107,24 +97,22 @@ class SQLiteStore:
         ended: Record | None = None,
         changes: CallChanges = NO_CHANGES,
     ) -> None:
-        new = [item for item in (ended, record) if item is not None]
-        rows = rows_of(session, new, reply)
-        # Else another process may have answered the message; with a memory nobody else writes the file.
-        alike = changes is NO_CHANGES and (reply is None or self._memory.size > 0)
+        rows = rows_of(session, record, ended, reply, self._memory.get(session.id))
+        alike = self._alone and changes is NO_CHANGES and rows.plain
 
         def work(connection: sqlite3.Connection) -> None:
-            if reply is not None and not self._memory.size and _answered(connection, session.id, reply):
+            if reply is not None and not self._alone and _answered(connection, session.id, reply):
                 raise Conflict(session.id)
             write(connection, rows)
             write_changes(connection, changes)
 
         try:
-            tallies = [tallies_of(item) for item in new]
+            tallies = [tallies_of(item) for item in (ended, record) if item is not None]
             await self._worker.ask(work, writes=True, tallies=tallies, rows=rows if alike else None)
         except BaseException:  # also a cancelled wait: whether it was written is not known
             self._memory.forget(session.id)
             raise
-        self._memory.renew(session, reply.key if reply is not None else None, _KNOWN_KEYS)
+        self._memory.renew(session, Trail(rows.last, rows.length, rows.past), reply.key if reply is not None else None)
 
     @property
     def outbox(self) -> SQLiteOutbox:
@@ -136,17 +124,11 @@ class SQLiteStore:
     async def delete(self, session_id: str) -> bool:
         """Nothing of it stays in the file or its log, also not in free pages."""
 
-        def work(connection: sqlite3.Connection) -> bool:
-            found = connection.execute("DELETE FROM sessions WHERE id = ?", (session_id,)).rowcount
-            for table in ("records", "replies", "calls"):
-                found += connection.execute(f"DELETE FROM {table} WHERE session_id = ?", (session_id,)).rowcount
-            return found > 0
-
         self._memory.forget(session_id)
-        found = await self._worker.ask(work, writes=True)
+        found = await self._worker.ask(lambda connection: chain.delete_session(connection, session_id), writes=True)
         self._memory.forget(session_id)
         await self._worker.ask(_empty_log, writes=False, alone=True)
-        return found
+        return found > 0
 
     async def active(self, since: datetime) -> int:
         def work(connection: sqlite3.Connection) -> int:
@@ -161,7 +143,7 @@ class SQLiteStore:
             return connection.execute(query, (since.timestamp(), limit)).fetchall()
 
         rows = await self._worker.read(work)
-        return tuple(SessionLine.of(_decode("", bytes(body))) for (body,) in rows)
+        return tuple(SessionLine.of(chain.decode("", body)) for (body,) in rows)
 
     async def idle(self, before: datetime, limit: int) -> tuple[str, ...]:
         def work(connection: sqlite3.Connection) -> list[Any]:
@@ -174,17 +156,13 @@ class SQLiteStore:
         """Some thousand rows at most, so that no turn waits long; call it again until it returns 0."""
 
         def work(connection: sqlite3.Connection) -> tuple[int, int]:
-            old = (before.timestamp(), _PURGED)
-            found = "IN (SELECT rowid FROM records WHERE at < ? LIMIT ?)"
-            gone = connection.execute(f"DELETE FROM records WHERE rowid {found}", old).rowcount
-            found = "IN (SELECT id FROM sessions WHERE updated_at < ? LIMIT ?)"
-            sessions = connection.execute(f"DELETE FROM sessions WHERE id {found}", old).rowcount
-            found = "IN (SELECT rowid FROM replies WHERE at < ? LIMIT ?)"
-            values = (replies_before.timestamp(), _PURGED)
-            gone += connection.execute(f"DELETE FROM replies WHERE rowid {found}", values).rowcount
+            old, known = before.timestamp(), replies_before.timestamp()
+            gone = chain.purge_records(connection, old, known, _PURGED)
+            sessions = chain.purge_sessions(connection, old, _PURGED)
+            gone += chain.purge_replies(connection, known, _PURGED)
             found = "IN (SELECT id FROM calls WHERE state != 'waiting' AND finished_at < ? LIMIT ?)"
-            gone += connection.execute(f"DELETE FROM calls WHERE id {found}", old).rowcount
-            connection.execute("DELETE FROM shared_answers WHERE at < ?", old[:1])
+            gone += connection.execute(f"DELETE FROM calls WHERE id {found}", (old, _PURGED)).rowcount
+            connection.execute("DELETE FROM shared_answers WHERE at < ?", (old,))
             return gone, sessions
 
         gone, sessions = await self._worker.ask(work, writes=True)
@@ -197,11 +175,8 @@ class SQLiteStore:
     async def records(self, session_id: str) -> tuple[Record, ...]:
         """The decision records of one session, oldest first."""
 
-        def work(connection: sqlite3.Connection) -> list[Any]:
-            query = f"SELECT {COLUMNS} FROM records WHERE session_id = ? ORDER BY at, rowid"
-            return connection.execute(query, (session_id,)).fetchall()
-
-        return tuple(_record(row) for row in await self._worker.ask(work, writes=False))
+        rows = await self._worker.ask(lambda connection: chain.read_records(connection, session_id), writes=False)
+        return tuple(_record(row) for row in rows)
 
     async def figures(self, since: datetime | None = None) -> Figures:
         moment = since.timestamp() if since is not None else 0.0
@@ -219,8 +194,7 @@ class SQLiteStore:
         def work(connection: sqlite3.Connection) -> tuple[Spent, Spent]:
             query = "SELECT name, value FROM tallies WHERE name IN (?, ?) AND labels = ?"
             found: Mapping[str, float] = dict(connection.execute(query, (DAY_TOKENS, DAY_COST, day)).fetchall())
-            query = "SELECT sum(tokens_in + tokens_out), sum(cost) FROM records WHERE session_id = ?"
-            tokens, cost = connection.execute(query, (session_id,)).fetchone()
+            tokens, cost = chain.read_spent(connection, session_id)
             today = Spent(int(found.get(DAY_TOKENS, 0)), found.get(DAY_COST, 0.0))
             return today, Spent(int(tokens or 0), float(cost or 0.0))
 
@@ -266,8 +240,7 @@ class SQLiteStore:
 
 def _answered(connection: sqlite3.Connection, session_id: str, reply: StoredReply) -> bool:
     """Whether another process has answered that message meanwhile."""
-    query = "SELECT 1 FROM replies WHERE session_id = ? AND key = ? AND at >= ?"
-    return connection.execute(query, (session_id, reply.key, reply.since.timestamp())).fetchone() is not None
+    return chain.read_reply(connection, session_id, reply.key, reply.since.timestamp()) is not None
 
 
 def _empty_log(connection: sqlite3.Connection) -> None:
@@ -277,17 +250,8 @@ def _empty_log(connection: sqlite3.Connection) -> None:
             return
 
 
-def _decode(session_id: str, body: bytes) -> Session:
-    try:
-        return _decoder.decode(body)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as failure:
-        raise StoreError(
-            f"session {session_id!r} in the store cannot be read ({failure}): delete that session, it then starts again"
-        ) from failure
-
-
 def _record(row: tuple[Any, ...]) -> Record:
-    from_row = dict(zip(FIELDS, row, strict=True))
+    from_row = dict(zip(chain.FIELDS, row, strict=True))
     moment = datetime.fromtimestamp(from_row["at"], tz=UTC)
     actions = tuple(filter(None, from_row["actions"].split(",")))
     return Record(**{**from_row, "at": moment, "actions": actions, "opening": bool(from_row["opening"])})

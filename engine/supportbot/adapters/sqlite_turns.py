@@ -4,84 +4,198 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
+from supportbot.adapters.sqlite_chain import MOST, NOWHERE, Trail, bodies_to_replies, trail_of
+from supportbot.adapters.sqlite_memory import Kept
 from supportbot.errors import StoreError
-from supportbot.model.session import Session
+from supportbot.model.session import Exchange, Session
 from supportbot.runtime.ports import Conflict, Record, StoredReply
 
-FIELDS = Record.__struct_fields__
-COLUMNS = ", ".join(FIELDS)
-_ADD_RECORD = f"INSERT INTO records ({COLUMNS}) VALUES ({', '.join('?' for _ in FIELDS)})"
-_PUT_SESSION = (
-    "INSERT INTO sessions (id, version, state, closed, updated_at, body) VALUES (?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state, closed = excluded.closed, "
-    "updated_at = excluded.updated_at, body = excluded.body WHERE version = excluded.version - 1"
-)
+_PLAIN = tuple(name for name in Record.__struct_fields__ if name not in ("at", "actions", "opening"))
+_RECORD_COLUMNS = (*_PLAIN, "at", "actions", "opening", "body", "history", "number", "before")
+_SESSION_COLUMNS = ("id", "version", "state", "closed", "updated_at", "body", "past", "last", "length")
 _PUT_REPLY = "INSERT OR REPLACE INTO replies (session_id, key, at, body) VALUES (?, ?, ?, ?)"
+_AT_ONCE = 32  # rows of a statement
 
-_encoder = msgspec.json.Encoder()
-_values = attrgetter(*FIELDS)
-_AT, _ACTIONS = FIELDS.index("at"), FIELDS.index("actions")
+_encode = msgspec.json.Encoder().encode
+_plain = attrgetter(*_PLAIN)
 
 Row = tuple[Any, ...]
 
 
-class Rows(NamedTuple):
-    """What one turn writes; ``reply`` None: no body is kept for its message."""
+class Rows:
+    """What one turn writes.
 
-    session: Row
-    records: Sequence[Row]
-    reply: Row | None
+    ``known``: where the session's rows were before; None when that is to be looked up. ``records``: without their
+    numbers, which ``last`` and ``length`` follow from when they are written. ``reply``: a body that no record holds.
+    """
+
+    __slots__ = ("known", "last", "length", "past", "records", "reply", "session")
+
+    def __init__(self, session: Row, known: Trail | None, past: int, records: Sequence[Row], reply: Row | None) -> None:
+        self.session = session
+        self.known = known
+        self.past = past
+        self.records = records
+        self.reply = reply
+        self.last = self.length = 0
+
+    @property
+    def plain(self) -> bool:
+        """Whether the rows of session and records are all that there is to do."""
+        return self.reply is None and self.known is not None and self.known.length + len(self.records) <= MOST
 
 
-def rows_of(session: Session, records: Sequence[Record], reply: StoredReply | None) -> Rows:
-    """Raises StoreError for a session that cannot be encoded."""
-    answer = None if reply is None else (session.id, reply.key, reply.at.timestamp(), reply.body)
-    return Rows(_session_row(session), [_record_row(record) for record in records], answer)
+def rows_of(
+    session: Session, record: Record | None, ended: Record | None, reply: StoredReply | None, kept: Kept | None
+) -> Rows:
+    """``kept``: what was in the store before, if that is known. Raises StoreError for what cannot be encoded."""
+    known: Trail | None = None
+    before: tuple[Exchange, ...] = ()
+    if kept is not None and (kept.session is None or kept.session.version == session.version - 1):
+        known = kept.trail
+        before = () if kept.session is None else kept.session.history
+    history = session.history
+    added = _added(before, history) if known is not None and (known.past or not before) else history
+    within = not added or record is not None  # else the history stays in the session's own row
+    body = encode(replace(session, history=()) if within and history else session)
+    past = len(history) if within else 0
+    row = (session.id, session.version, session.state, int(session.closed), session.updated_at.timestamp(), body, past)
+    records = [] if ended is None else [_record_row(ended, None, None)]
+    answer = None
+    if reply is not None:
+        answer = (session.id, reply.key, reply.at.timestamp(), reply.body)
+    if record is not None:
+        held = None
+        if (
+            reply is not None
+            and reply.key == record.message_id
+            and reply.at == record.at
+            and known is not None
+            and known.length + len(records) < MOST
+        ):
+            held, answer = reply.body, None
+        records.append(_record_row(record, held, _own_history(record, added)))
+    return Rows(row, known, past, records, answer)
 
 
 def write(connection: sqlite3.Connection, rows: Rows) -> None:
     """Write one turn. Raises Conflict, before anything is written, when another process went on with the session."""
-    if connection.execute(_PUT_SESSION, rows.session).rowcount == 0:
-        raise Conflict(rows.session[0])
-    for record in rows.records:
-        connection.execute(_ADD_RECORD, record)
+    session_id, version = rows.session[:2]
+    stored = trail_of(connection, session_id)
+    if stored is None:
+        # Erased meanwhile, with the part of its history that this turn would build on.
+        if rows.known not in (None, NOWHERE):
+            raise Conflict(session_id)
+        trail = NOWHERE
+    else:
+        stored_version, trail = stored
+        if stored_version != version - 1 or rows.known not in (None, trail):
+            raise Conflict(session_id)
+    rows.known = trail
+    _write(connection, [rows])
+    if rows.length > MOST >= trail.length:
+        bodies_to_replies(connection, session_id)
     if rows.reply is not None:
         connection.execute(_PUT_REPLY, rows.reply)
 
 
 def write_all(connection: sqlite3.Connection, turns: Sequence[Rows]) -> bool:
-    """Write several turns, a statement for each table; False, with nothing written, when one of them is a Conflict."""
-    connection.execute("SAVEPOINT turns")
-    changed = connection.executemany(_PUT_SESSION, [rows.session for rows in turns]).rowcount
-    if changed == len(turns):
-        connection.executemany(_ADD_RECORD, [record for rows in turns for record in rows.records])
-        connection.executemany(_PUT_REPLY, [rows.reply for rows in turns if rows.reply is not None])
-    else:
-        connection.execute("ROLLBACK TO turns")
-    connection.execute("RELEASE turns")
-    return changed == len(turns)
+    """Write several plain turns, with few statements; False when one is a Conflict: the caller takes all back."""
+    return not turns or _write(connection, turns)
+
+
+def _write(connection: sqlite3.Connection, turns: Sequence[Rows]) -> bool:
+    (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM records").fetchone()
+    sessions: list[Any] = []
+    records: list[Any] = []
+    for rows in turns:
+        last, length, _ = rows.known or NOWHERE
+        for record in rows.records:
+            number += 1
+            records += record
+            records.append(number)
+            records.append(last)
+            last = number
+        rows.last = last
+        rows.length = length + len(rows.records)
+        sessions += rows.session
+        sessions.append(last)
+        sessions.append(rows.length)
+    if _put(connection, _put_sessions, sessions, len(_SESSION_COLUMNS)) < len(turns):
+        return False
+    _put(connection, _add_records, records, len(_RECORD_COLUMNS))
+    return True
+
+
+def _put(connection: sqlite3.Connection, statement: Any, values: list[Any], width: int) -> int:
+    """Rows that were written; a statement takes a power of two of them, so that few are ever prepared."""
+    changed, at, left = 0, 0, len(values) // width
+    while left:
+        count = min(_AT_ONCE, 1 << (left.bit_length() - 1))
+        end = at + count * width
+        changed += connection.execute(statement(count), values[at:end]).rowcount
+        at, left = end, left - count
+    return changed
+
+
+@cache
+def _add_records(count: int) -> str:
+    return f"INSERT INTO records ({', '.join(_RECORD_COLUMNS)}) VALUES {_marks(len(_RECORD_COLUMNS), count)}"
+
+
+@cache
+def _put_sessions(count: int) -> str:
+    changed = ", ".join(f"{name} = excluded.{name}" for name in _SESSION_COLUMNS[1:])
+    return (
+        f"INSERT INTO sessions ({', '.join(_SESSION_COLUMNS)}) VALUES {_marks(len(_SESSION_COLUMNS), count)} "
+        f"ON CONFLICT (id) DO UPDATE SET {changed} WHERE version = excluded.version - 1"
+    )
+
+
+def _marks(columns: int, rows: int) -> str:
+    return ", ".join([f"({', '.join('?' * columns)})"] * rows)
+
+
+def _added(before: tuple[Exchange, ...], history: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
+    """What comes after the part of the history that was there before, which may have lost its oldest ones."""
+    for start in range(len(before)):
+        old = before[start:]
+        if history[: len(old)] == old:
+            return history[len(old) :]
+    return history
+
+
+def _own_history(record: Record, added: tuple[Exchange, ...]) -> bytes | int | None:
+    """As it stands in the record's row: mostly the record itself says it all but ``topic``."""
+    if not added:
+        return None
+    own = added[0]
+    if (
+        len(added) == 1
+        and own.said == record.text
+        and own.answered == record.reply
+        and own.handler == record.handler
+        and own.at == record.at
+    ):
+        return int(own.topic)
+    return _encode(added)
 
 
 def encode(session: Session) -> bytes:
     """Raises StoreError for one that holds something else than its fields say."""
     try:
-        return _encoder.encode(session)
+        return _encode(session)
     except (TypeError, ValueError, OverflowError, RecursionError) as failure:
         raise StoreError(f"session {session.id!r} holds something that cannot be stored: {failure}") from failure
 
 
-def _session_row(session: Session) -> Row:
-    moment = session.updated_at.timestamp()
-    return (session.id, session.version, session.state, session.closed, moment, encode(session))
-
-
-def _record_row(record: Record) -> Row:
-    row = list(_values(record))
-    row[_AT] = record.at.timestamp()
-    row[_ACTIONS] = ",".join(record.actions)
-    return tuple(row)
+def _record_row(record: Record, body: bytes | None, history: bytes | int | None) -> Row:
+    actions = ",".join(record.actions) if record.actions else ""
+    return (*_plain(record), record.at.timestamp(), actions, int(record.opening), body, history)

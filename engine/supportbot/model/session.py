@@ -65,7 +65,7 @@ class Owed(Struct, frozen=True, gc=False):
     department: str | None = None
 
 
-class Session(Struct, frozen=True, gc=False):
+class Session(Struct, frozen=True, gc=False, omit_defaults=True):
     """One conversation as the store keeps it. ``version`` grows by one with each turn."""
 
     id: str
