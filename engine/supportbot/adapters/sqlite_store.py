@@ -77,17 +77,16 @@ class SQLiteStore:
         self, session: Session, record: Record | None, reply: StoredReply, ended: Record | None, then: Then
     ) -> None:
         """Raises StoreError for a session that cannot be encoded, or when the store takes nothing."""
-        new = [item for item in (ended, record) if item is not None]
-        rows = rows_of(session, new, reply)
+        rows = rows_of(session, record, ended, reply, self._memory.get(session.id))
 
         def over(failure: Exception | None) -> None:
             if failure is None:
-                self._memory.renew(session, reply.key, _KNOWN_KEYS)
+                self._memory.renew(session, Trail(rows.last, rows.length, rows.past), reply.key)
             else:
                 self._memory.forget(session.id)
             then(failure)
 
-        self._worker.hand_in(rows, [tallies_of(item) for item in new], over)
+        self._worker.hand_in(rows, [tallies_of(item) for item in (ended, record) if item is not None], over)
 
     async def commit(
         self,

@@ -101,7 +101,8 @@ class SQLiteWorker:
         def work(connection: sqlite3.Connection) -> None:
             write(connection, rows)
 
-        self._gather(_Job(asyncio.get_running_loop(), work, True, tallies, False, rows, then))
+        together = rows if rows.plain else None
+        self._gather(_Job(asyncio.get_running_loop(), work, True, tallies, False, together, then))
 
     def _gather(self, job: _Job) -> None:
         if self._closed:
