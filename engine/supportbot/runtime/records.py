@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from supportbot.decision.conclude import PENDING
 from supportbot.model.bot import Bot
-from supportbot.model.decision import CallAction, CallModel, Conclusion, Decision, Outcome
+from supportbot.model.decision import CallAction, Conclusion, Decision, Outcome
 from supportbot.model.session import Exchange, Session, Turn
 from supportbot.runtime.ids import new_id
 from supportbot.runtime.masking import mask, mask_secrets
@@ -114,15 +114,19 @@ _NOTHING_DONE = _Done()
 
 
 def _done(outcomes: Sequence[Outcome]) -> _Done:
-    answers = [outcome for outcome in outcomes if isinstance(outcome.effect, CallModel)]
-    return _Done(
-        actions=tuple(outcome.effect.action for outcome in outcomes if isinstance(outcome.effect, CallAction)),
-        model=next((answer.model for answer in answers if answer.model), ""),
-        tokens_in=sum(answer.tokens_in for answer in answers),
-        tokens_out=sum(answer.tokens_out for answer in answers),
-        error=next((outcome.error for outcome in outcomes if outcome.error and outcome.error != PENDING), ""),
-        cost=sum(answer.cost for answer in answers),
-    )
+    actions: list[str] = []
+    model, tokens_in, tokens_out, error, cost = "", 0, 0, "", 0.0
+    for outcome in outcomes:
+        if isinstance(outcome.effect, CallAction):
+            actions.append(outcome.effect.action)
+        else:
+            model = model or outcome.model
+            tokens_in += outcome.tokens_in
+            tokens_out += outcome.tokens_out
+            cost += outcome.cost
+        if not error and outcome.error != PENDING:
+            error = outcome.error
+    return _Done(tuple(actions), model, tokens_in, tokens_out, error, cost)
 
 
 def without_secrets(history: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
