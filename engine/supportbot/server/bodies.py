@@ -18,14 +18,6 @@ JSON_TYPES = {"application/json"}
 SURROGATES = re.compile("[\ud800-\udfff]")
 
 
-def body_that_came(request: web.Request, limits: ServerLimits) -> bytes:
-    """The raw body when nothing has to be waited for or said about it; else empty: ``read_body`` tells."""
-    content = request.content
-    if not content.is_eof() or not 0 < content.total_bytes <= limits.body_bytes or content.exception() is not None:
-        return b""
-    return b"" if hdrs.CONTENT_ENCODING in request.headers else content.read_nowait()
-
-
 async def read_body(request: web.Request, limits: ServerLimits) -> bytes:
     """The raw body. Raises Problem: 415 encoded, 413 too large, 408 too slow, 400 broken."""
     encoding = request.headers.get(hdrs.CONTENT_ENCODING)

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -16,8 +17,8 @@ from supportbot.errors import StoreError
 from supportbot.runtime.ids import new_id
 from supportbot.runtime.tallies import LABELS_END
 from supportbot.server import logs
-from supportbot.server.problems import REVISION_HEADER, Problem, from_http_error, problem_response
-from supportbot.server.responses import REQUEST_ID_HEADER, Prepared
+from supportbot.server.problems import Problem, from_http_error, problem_response
+from supportbot.server.responses import REQUEST_ID_HEADER, REVISION_HEADER, Prepared
 from supportbot.server.service import SERVICE, Service
 
 TRACEPARENT_HEADER = istr("traceparent")
@@ -46,41 +47,45 @@ async def around(request: web.Request, view: View, service: Service, route: str,
     request[STARTED] = started = loop.time()
     revision, tracing = service.bot.revision, service.beside.tracing
     logs.REVISION.set(revision)
-    parent = _parent_of(request)
+    parent = trace_of(request.headers)
     if tracing is not None:
         tracing.arrived(request.method, route, parent, logs.REQUEST_ID.get())
     response = await _answer(request, view, service, counted)
     if tracing is not None:
         tracing.responded(response.status)
-    told = False
-    if isinstance(response, Prepared):
-        told = response.told
-    else:
+    if not isinstance(response, Prepared):
         response.headers.setdefault(REVISION_HEADER, revision)
+    elif response.revision is None:
+        response.revision = revision
     if service.draining:
         response.force_close()
-    seconds = loop.time() - started
-    service.metrics.requests.add(f"{route}{LABELS_END}{_method(request)}{LABELS_END}{response.status}", seconds)
-    _log_request(request, response.status, seconds, told)
+    note(service, request.method, request.path, route, response, loop.time() - started)
     return response
 
 
-def _parent_of(request: web.Request) -> str:
-    """The caller's W3C traceparent; empty without a sane one."""
-    given = request.headers.get(TRACEPARENT_HEADER)
+def note(service: Service, method: str, path: str, route: str, response: web.StreamResponse, seconds: float) -> None:
+    """Count a request and log it."""
+    status = response.status
+    service.metrics.requests.add(_label(route, method if method in METHODS else "other", status), seconds)
+    quiet = (isinstance(response, Prepared) and response.told) or (status < 400 and path in QUIET)
+    level = logging.DEBUG if quiet else logging.INFO
+    if logs.logger.isEnabledFor(level):
+        logs.log(level, "request", method=method, path=path, status=status, seconds=round(seconds, 4))
+
+
+@lru_cache(maxsize=512)
+def _label(route: str, method: str, status: int) -> str:
+    return f"{route}{LABELS_END}{method}{LABELS_END}{status}"
+
+
+def trace_of(headers: Mapping[str, str]) -> str:
+    """The caller's W3C traceparent, which log lines name from now on; empty without a sane one."""
+    given = headers.get(TRACEPARENT_HEADER)
     found = TRACEPARENT.fullmatch(given) if given else None
     if found is None:
         return ""
     logs.TRACE_ID.set(found[1])
     return found[0]
-
-
-def _log_request(request: web.Request, status: int, seconds: float, told: bool) -> None:
-    quiet = told or (status < 400 and request.path in QUIET)
-    level = logging.DEBUG if quiet else logging.INFO
-    if logs.logger.isEnabledFor(level):
-        facts = {"method": request.method, "path": request.path, "status": status, "seconds": round(seconds, 4)}
-        logs.log(level, "request", **facts)
 
 
 def _uncounted(path: str) -> bool:
@@ -94,30 +99,37 @@ def _route(request: web.Request) -> str:
     return resource.canonical if resource is not None else "none"
 
 
-def _method(request: web.Request) -> str:
-    return request.method if request.method in METHODS else "other"
-
-
 async def _answer(request: web.Request, view: View, service: Service, counted: bool) -> web.StreamResponse:
     try:
-        if counted and (wait := service.wait_for_address(request.remote or "")):
-            detail = "These are too many requests from one address. Slow down a little."
-            raise Problem(429, detail, {"Retry-After": str(max(1, math.ceil(wait)))})
+        if counted:
+            refuse_crowds(service, request.remote or "")
         return await view(request)
-    except Problem as problem:
-        return problem_response(problem)
     except web.HTTPException as failure:
         if failure.status < 400:
             raise
         return problem_response(from_http_error(failure))
-    except StoreError as failure:
+    except Exception as failure:
+        return apology(failure, request.method, request.path)
+
+
+def refuse_crowds(service: Service, address: str) -> None:
+    """Raises Problem 429 for an address that asks too often."""
+    if wait := service.wait_for_address(address):
+        detail = "These are too many requests from one address. Slow down a little."
+        raise Problem(429, detail, {"Retry-After": str(max(1, math.ceil(wait)))})
+
+
+def apology(failure: Exception, method: str, path: str) -> Prepared:
+    """What the caller hears of anything that went wrong. Nothing inside may reach him."""
+    if isinstance(failure, Problem):
+        return problem_response(failure)
+    if isinstance(failure, StoreError):
         logs.log_failure("store failed", failure)
         detail = "Conversations cannot be read or saved right now. Try again in a moment."
         return problem_response(Problem(503, detail, {"Retry-After": "2"}))
-    except Exception as failure:  # the one place that may catch everything: nothing inside may reach the caller
-        logs.log_failure("request failed", failure, method=request.method, path=request.path)
-        detail = "Something went wrong on our side. The server's log tells more under this request id."
-        return problem_response(Problem(500, detail))
+    logs.log_failure("request failed", failure, method=method, path=path)
+    detail = "Something went wrong on our side. The server's log tells more under this request id."
+    return problem_response(Problem(500, detail))
 
 
 def request_id_of(given: str) -> str:

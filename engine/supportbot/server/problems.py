@@ -11,8 +11,8 @@ from aiohttp import web
 
 from supportbot.errors import SupportbotError
 from supportbot.server import logs
+from supportbot.server.responses import Prepared
 
-REVISION_HEADER = "X-Bot-Revision"
 NO_HEADERS: Mapping[str, str] = {}
 
 
@@ -45,10 +45,10 @@ def problem_body(status: int, detail: str) -> dict[str, object]:
     }
 
 
-def problem_response(problem: Problem) -> web.Response:
+def problem_response(problem: Problem) -> Prepared:
     body = encode(problem_body(problem.status, problem.detail))
-    kind = "application/problem+json"
-    response = web.Response(status=problem.status, body=body, content_type=kind, headers=problem.headers)
+    kind, headers = "application/problem+json", tuple(problem.headers.items())
+    response = Prepared(body, status=problem.status, kind=kind, headers=headers)
     if problem.closes:
         response.force_close()
     return response

@@ -12,7 +12,8 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from aiohttp import HttpVersion10, hdrs, web
+from aiohttp import HttpVersion10, StreamReader, hdrs, web
+from aiohttp.http import RawRequestMessage
 
 from supportbot.server import logs
 from supportbot.server.middlewares import around, request_id_of
@@ -20,6 +21,7 @@ from supportbot.server.options import ServerLimits
 from supportbot.server.problems import Problem, from_http_error, problem_response
 from supportbot.server.responses import REQUEST_ID_HEADER, seal
 from supportbot.server.service import SERVICE, Service
+from supportbot.server.straight import Straight
 from supportbot.server.views import CHAT, chat_turn
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -36,7 +38,77 @@ class Request(web.Request):
 
 
 class Protocol(web.RequestHandler):
-    __slots__ = ()
+    """A connection. Usual messages are answered at once; for all others aiohttp's loop ``start`` is woken.
+
+    That loop waits for a future, ``_waiter``. Out of its sight (``_idle``) nobody wakes or ends it.
+    """
+
+    __slots__ = ("_idle", "_straight")
+
+    def __init__(self, manager: web.Server, straight: Straight, **kwargs: Any) -> None:
+        super().__init__(manager, **kwargs)
+        self._straight = straight
+        self._idle: asyncio.Future[None] | None = None
+
+    def data_received(self, data: bytes) -> None:
+        idle = self._waiter
+        if idle is None or idle.done() or self.writing_paused:  # a request is in work, or nobody reads the answers
+            super().data_received(data)
+            return
+        self._waiter = None
+        try:
+            super().data_received(data)
+        finally:
+            self._waiter = idle
+        if not self._messages:
+            return
+        message, payload = self._messages[0]
+        if (
+            len(self._messages) == 1
+            and isinstance(message, RawRequestMessage)  # it could be parsed
+            and self._straight.usual(message, payload)
+        ):
+            self._begin(message, payload, idle)
+        else:
+            idle.set_result(None)
+
+    def _begin(self, message: RawRequestMessage, payload: StreamReader, idle: asyncio.Future[None]) -> None:
+        """What the loop would do with a message, but without a task for it."""
+        assert self._parser is not None
+        assert self._manager is not None
+        self._messages.clear()
+        self._parser.message_consumed()
+        self._manager.requests_count += 1
+        self._waiter, self._idle = None, idle
+        self._request_in_progress = True
+        self._straight.begin(message, payload, self)
+
+    @property
+    def address(self) -> str:
+        peer = self.peername
+        return str(peer[0] if isinstance(peer, list | tuple) else peer or "")
+
+    def write(self, data: bytes) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(data)
+
+    def answered(self, keep_alive: bool) -> None:
+        """Give the connection back to the loop."""
+        idle, self._idle, self._request_in_progress = self._idle, None, False
+        assert idle is not None
+        if self._handler_waiter is not None:  # the server stops
+            self._handler_waiter.set_result(None)
+        if not keep_alive or self._close or self._force_close:
+            idle.cancel()  # it ends the loop
+            if self.transport is not None:
+                self.transport.close()
+            return
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None:
+            self._keepalive_handle = self._loop.call_at(self._next_keepalive_close_time, self._process_keepalive)
+        self._waiter = idle
+        if self._messages and not idle.done():
+            idle.set_result(None)
 
     def resume_reading(self, resume_parser: bool = True) -> None:
         """Whoever takes bytes of a body asks for more: where reading never paused, there is nothing to do."""
@@ -72,6 +144,7 @@ class Full(asyncio.Protocol):
 class Server(web.Server):
     """``most``: asked at each new connection, because a reload may change it."""
 
+    straight: Straight
     most: Callable[[], int] = staticmethod(lambda: 2_000)
     refused: Callable[[], None] = staticmethod(lambda: None)
 
@@ -79,7 +152,7 @@ class Server(web.Server):
         if len(self.connections) >= self.most():
             self.refused()
             return Full()  # type: ignore[return-value]  # the event loop takes any protocol
-        return Protocol(self, loop=self._loop, **self._kwargs)
+        return Protocol(self, self.straight, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
@@ -100,9 +173,10 @@ class Runner(web.AppRunner):
         made = await super()._make_server()
         kwargs: dict[str, Any] = made._kwargs
         service = self.app[SERVICE]
-        handle = _answered(made.request_handler, partial(_straight, service, partial(chat_turn, service)))
+        handle = _answered(made.request_handler, partial(_around, service, partial(chat_turn, service)))
         factory = partial(Request, loop=asyncio.get_running_loop(), client_max_size=service.options.limits.body_bytes)
         server = Server(handle, request_factory=factory, **kwargs)
+        server.straight = Straight(service)
         server.most = lambda: service.bot.settings.operations.connections
         server.refused = lambda: service.metrics.count(service.metrics.refused, "connections")
         return server
@@ -126,6 +200,6 @@ def _answered(handle: Handle, chat: Handle) -> Any:
     return answered
 
 
-async def _straight(service: Service, turn: Handle, request: web.Request) -> web.StreamResponse:
+async def _around(service: Service, turn: Handle, request: web.Request) -> web.StreamResponse:
     """POST /chat goes around the application's router, middlewares and signals: they cost more than a turn."""
     return await around(request, turn, service, CHAT, True)

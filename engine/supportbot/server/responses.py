@@ -1,17 +1,20 @@
-"""What every response carries, and the answer whose bytes are ready before it is asked for them."""
+"""What every response carries, and answers that are sent in one piece."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from http import HTTPStatus
 
-from aiohttp import ClientConnectionResetError, HttpVersion, HttpVersion10, HttpVersion11, web
+from aiohttp import ClientConnectionResetError, HttpVersion, HttpVersion10, HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.helpers import rfc822_formatted_time
 from multidict import istr
 
 from supportbot.server import logs
-from supportbot.server.problems import REVISION_HEADER
 
+Headers = tuple[tuple[str, str], ...]
+
+REVISION_HEADER = "X-Bot-Revision"
 REQUEST_ID_HEADER = istr("X-Request-ID")
 NOTHING_LOADS = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 SECURITY_HEADERS = {
@@ -35,34 +38,49 @@ def seal(response: web.StreamResponse) -> None:
 
 
 class Prepared(web.StreamResponse):
-    """A 200 with a JSON body. Head and body leave in one piece, and what is the same in all heads is joined once.
+    """Bytes that are sent in one piece with their head. What is the same in the heads of many is joined once.
 
-    It is sealed as it is, and nothing can be added to its headers.
+    It is sealed as it is. ``told``: the log knows of it already.
     """
 
-    _status = 200
-    _reason = "OK"
-
-    def __init__(self, body: bytes, revision: str, *, repeated: bool = False, told: bool = False) -> None:
-        """``repeated``: the body answered this message before. ``told``: the log knows of it already."""
-        self._content = body  # without super: headers and state that are never asked for cost as much as all the rest
-        self._revision = revision
-        self._repeated = repeated
+    def __init__(
+        self,
+        body: bytes,
+        revision: str | None = None,
+        *,
+        status: int = 200,
+        kind: str = "application/json",
+        headers: Headers = (),
+        told: bool = False,
+    ) -> None:
+        """``revision``: of the bot that answered, which goes into a header; None: whoever sends it knows."""
+        self._status = status  # without super: headers and state that are never asked for cost as much as all the rest
+        self._content = body
+        self._kind = kind
+        self._more = headers
+        self.revision = revision
         self.told = told
+
+    def in_bytes(self, version: HttpVersion, keep_alive: bool) -> bytes:
+        """Head and body."""
+        constant = _head(version, keep_alive, self._status, self._kind, self.revision, self._more)
+        head = (
+            f"{constant}X-Request-ID: {logs.REQUEST_ID.get()}\r\nDate: {rfc822_formatted_time()}\r\n"
+            f"Content-Length: {len(self._content)}\r\n\r\n"
+        )
+        return head.encode() + self._content
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Send all of it, as far as the connection takes it."""
         if self._keep_alive is None:
             self._keep_alive = request.keep_alive
-        head = (
-            f"{_head(request.version, self._keep_alive, self._revision, self._repeated)}"
-            f"X-Request-ID: {logs.REQUEST_ID.get()}\r\nDate: {rfc822_formatted_time()}\r\n"
-            f"Content-Length: {len(self._content)}\r\n\r\n"
-        )
+        data = self.in_bytes(request.version, self._keep_alive)
+        if request.method == hdrs.METH_HEAD:
+            data = data[: -len(self._content)]
         transport = request.transport
         if transport is None or transport.is_closing():
             raise ClientConnectionResetError("the caller has gone")
-        transport.write(head.encode() + self._content)
+        transport.write(data)
         if request.protocol.writing_paused:
             await request.writer.drain()
         return request.writer
@@ -71,15 +89,15 @@ class Prepared(web.StreamResponse):
         """Nothing is left to be sent."""
 
 
-@lru_cache(maxsize=16)
-def _head(version: HttpVersion, keep_alive: bool, revision: str, repeated: bool) -> str:
-    """The status line and the headers that are the same in all such answers."""
-    headers = SECURITY_HEADERS | {"Content-Type": "application/json", REVISION_HEADER: revision}
-    if repeated:
-        headers["X-Repeated"] = "true"
+@lru_cache(maxsize=64)
+def _head(version: HttpVersion, keep_alive: bool, status: int, kind: str, revision: str | None, more: Headers) -> str:
+    """The status line and the headers that do not differ from answer to answer."""
+    headers = SECURITY_HEADERS | {"Content-Type": kind} | dict(more)
+    if revision is not None:
+        headers[REVISION_HEADER] = revision
     if keep_alive and version == HttpVersion10:
         headers["Connection"] = "keep-alive"
     elif not keep_alive and version == HttpVersion11:
         headers["Connection"] = "close"
-    lines = [f"HTTP/{version.major}.{version.minor} 200 OK", *(f"{name}: {value}" for name, value in headers.items())]
-    return "".join(f"{line}\r\n" for line in lines)
+    first = f"HTTP/{version.major}.{version.minor} {status} {HTTPStatus(status).phrase}"
+    return "".join(f"{line}\r\n" for line in (first, *(f"{name}: {value}" for name, value in headers.items())))

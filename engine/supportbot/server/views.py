@@ -11,9 +11,9 @@ from aiohttp import web
 
 from supportbot import __version__
 from supportbot.errors import StoreError
-from supportbot.runtime.results import Answer, TurnResult
+from supportbot.runtime.results import TurnResult
 from supportbot.server import chat, logs
-from supportbot.server.bodies import body_that_came, read_body, require_json_type
+from supportbot.server.bodies import read_body, require_json_type
 from supportbot.server.middlewares import STARTED
 from supportbot.server.observing import Pulse
 from supportbot.server.problems import Problem, json_response
@@ -21,6 +21,7 @@ from supportbot.server.responses import Prepared
 from supportbot.server.service import SERVICE, Service
 
 CHAT = "/chat"
+REPEATED = (("X-Repeated", "true"),)  # the message was answered before, and this is that answer
 # What decides the word in /health. The bot answers without a model and without connections: then it is degraded.
 SHOWN = 20  # findings
 STATUS_CODES = {"healthy": 200, "degraded": 200, "unhealthy": 503}
@@ -41,8 +42,16 @@ async def chat_turn(service: Service, request: web.Request) -> Prepared:
     """POST /chat: one turn. An empty message begins the conversation."""
     limits = service.options.limits
     require_json_type(request)
-    body = body_that_came(request, limits) or await read_body(request, limits)
-    request_id = logs.REQUEST_ID.get()
+    body = await read_body(request, limits)
+    return await answer_body(service, body, request[STARTED])
+
+
+async def answer_body(service: Service, body: bytes, started: float) -> Prepared:
+    """The turn that the body of a request asks for. ``started``: when the request came, in loop time.
+
+    It is also driven without a task (straight.py), so it waits for futures only.
+    """
+    limits, request_id = service.options.limits, logs.REQUEST_ID.get()
     asked = chat.read(body, limits, request_id)
     logs.SESSION_ID.set(asked.session_id)
     _refuse_floods(service, asked.session_id)
@@ -52,7 +61,7 @@ async def chat_turn(service: Service, request: web.Request) -> Prepared:
 
     message = asked.message(service.now())
     try:
-        answer = await service.turn(message, render, request[STARTED] + limits.chat_seconds, greets=not asked.text)
+        answer = await service.turn(message, render, started + limits.chat_seconds, greets=not asked.text)
     except TimeoutError:
         service.beside.failed("chat_endpoint_error", "a turn took longer than its deadline")
         detail = "The answer takes too long. It is still being worked on; ask again in a moment."
@@ -61,7 +70,9 @@ async def chat_turn(service: Service, request: web.Request) -> Prepared:
         service.beside.failed("chat_endpoint_error", type(failure).__name__)
         raise
     service.beside.worked("chat_endpoint_error")
-    return _answer_response(answer)
+    if answer.result is None:
+        return Prepared(answer.body, headers=REPEATED, told=True)
+    return Prepared(answer.body, answer.result.revision, told=True)
 
 
 def _refuse_floods(service: Service, session_id: str) -> None:
@@ -70,13 +81,6 @@ def _refuse_floods(service: Service, session_id: str) -> None:
         raise Problem(429, "These are too many messages of one session. Slow down a little.", {"Retry-After": seconds})
     if service.is_full():
         raise Problem(503, "Too many messages are being answered right now. Try again.", {"Retry-After": "1"})
-
-
-def _answer_response(answer: Answer) -> Prepared:
-    """The stored body itself; headers say which bot answered, and whether it was answered before."""
-    if answer.result is None:
-        return Prepared(answer.body, logs.REVISION.get(), repeated=True, told=True)
-    return Prepared(answer.body, answer.result.revision, told=True)
 
 
 async def livez(request: web.Request) -> web.Response:
