@@ -28,39 +28,41 @@ class Considered(Reasons, eq=False, gc=False):
     Beside each stands why it did not answer: in words, or what was chosen before it came up; empty when it did.
     """
 
-    draft: Draft
+    bot: Bot
     found: Found
     classified: Classified
     asked: list[Candidate | tuple[Option, Option | str]] = field(default_factory=list)
     note: str = ""
 
-    def first(self, options: Sequence[Option]) -> Option | None:
+    def first(self, options: Sequence[Option], draft: Draft) -> Option | None:
         """The first option whose conditions hold; the ones after it are noted as beaten."""
-        chosen: Option | None = None
-        for option in options:
-            if chosen is not None:
-                if option.of.rule is not chosen.of.rule:
-                    self.asked.append((option, chosen))
-                continue
-            reason = refusal(self.draft, option.of, self.classified.category)
-            self.asked.append((option, reason))
+        for at, option in enumerate(options, start=1):
+            reason = refusal(draft, option.of, self.classified.category)
             if not reason:
-                chosen = option
-        return chosen
+                self.choose(option, options[at:])
+                return option
+            self.asked.append((option, reason))
+        return None
+
+    def choose(self, chosen: Option, others: Sequence[Option]) -> None:
+        self.asked.append((chosen, ""))
+        for option in others:
+            if option.of.rule is not chosen.of.rule:
+                self.asked.append((option, chosen))
 
     def trace(self) -> Trace:
         found = self.found
         return Trace(
             tokens=found.tokens,
             corrections=tuple([(found.tokens[at], word) for at, word in sorted(found.corrections.items())]),
-            categories=scores(self.draft.bot.index.patterns, found, self.classified),
+            categories=scores(self.bot.index.patterns, found, self.classified),
             candidates=tuple([known if isinstance(known, Candidate) else self._told(*known) for known in self.asked]),
             note=self.note,
         )
 
     def _told(self, option: Option, answered: Option | str) -> Candidate:
         asked, hits = option.of, option.hits
-        patterns = self.draft.bot.index.patterns
+        patterns = self.bot.index.patterns
         rejected = answered if isinstance(answered, str) else _beaten_by(answered, option)
         return Candidate(
             id=asked.rule.id,

@@ -118,7 +118,7 @@ def aside(bot: Bot, session: Session, steps: Sequence[Step], now: datetime) -> C
     worded = _worded(bot, draft.session, outputs, {}, now)
     history = _longer(bot, draft.session, Exchange("", worded.reply.text, ASIDE, now))
     changed = replace(_changed(draft.session, worded, history), updated_at=now)
-    return Conclusion(changed, worded.reply, tuple(draft.triggers))
+    return Conclusion(changed, worded.reply, draft.triggers)
 
 
 def settle(bot: Bot, session: Session, effect: CallAction, outcome: Outcome, now: datetime) -> Conclusion:
@@ -132,7 +132,7 @@ def settle(bot: Bot, session: Session, effect: CallAction, outcome: Outcome, now
     worded = _worded(bot, draft.session, outputs, outcome.values, now)
     history = _longer(bot, draft.session, Exchange("", worded.reply.text, RESULT, now))
     changed = replace(_changed(draft.session, worded, history), offered=session.offered)
-    return Conclusion(changed, worded.reply, tuple(draft.triggers))
+    return Conclusion(changed, worded.reply, draft.triggers)
 
 
 def _after_effects(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[Outcome]) -> _Ended:
@@ -146,12 +146,12 @@ def _after_effects(bot: Bot, turn: Turn, decision: Decision, outcomes: Sequence[
             values |= outcome.values
             _after_action(draft, effect, outcome)
         else:
-            parts.extend(_after_model(draft, effect, outcome, notes))
-        parts.extend(draft.outputs)
-        draft.outputs.clear()
+            parts += _after_model(draft, effect, outcome, notes)
+        parts += draft.outputs
+        draft.outputs = ()
     if draft.effects:  # a turn asks the outside world once
         notes.append(f"not done, because an outcome asked for it: {', '.join(map(_name_of, draft.effects))}")
-    return _Ended(draft.session, parts, values, tuple(draft.triggers), "; ".join((*notes, *draft.notes)))
+    return _Ended(draft.session, parts, values, draft.triggers, "; ".join((*notes, *draft.notes)))
 
 
 def _outcome_of(effect: Effect, outcomes: Sequence[Outcome]) -> Outcome:
@@ -250,13 +250,15 @@ def _worded(
 ) -> _Worded:
     """The parts in words. ``otherwise``: said to who would hear nothing at all."""
     if len(parts) < 2 and session.form is None and not session.closed:
-        plain = _plain(bot, parts[0] if parts else None, otherwise)
-        if plain is not None:  # as mostly
-            (text,) = plain.texts
+        part = parts[0] if parts else None
+        only = otherwise if part is None else part.response if isinstance(part, Say) else None
+        reply = bot.responses[only].plain if only else None
+        if reply is not None and reply.text:  # as mostly
+            (text,) = reply.texts
             variants = session.variants
             if variants.get(text.response) != 0:
                 variants = {**variants, text.response: 0}
-            return _Worded(plain, variants, text.suggestions)
+            return _Worded(reply, variants, text.suggestions)
     scope = _Scope(bot, session, now, values)
     said: list[Suggested] = []
     variants = session.variants
@@ -284,13 +286,6 @@ def _worded(
         said.append(worded)
     reply = Reply(tuple(said), handoff, closed, unstaffed and handoff is None, blocked)
     return _Worded(reply, variants, offered(bot, session, said))
-
-
-def _plain(bot: Bot, part: Output | _ModelText | None, otherwise: str | None) -> Reply | None:
-    """The reply to a turn that says one thing, if that is the same whoever reads it."""
-    response = otherwise if part is None else part.response if isinstance(part, Say) else None
-    plain = bot.responses[response].plain if response else None
-    return plain if plain is not None and plain.text else None
 
 
 class _Scope(Struct, gc=False):

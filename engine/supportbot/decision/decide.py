@@ -19,6 +19,7 @@ from supportbot.decision.choose import (
 from supportbot.decision.classify import classify, evidence
 from supportbot.decision.draft import Draft
 from supportbot.decision.matcher import Found, find
+from supportbot.decision.talk import talk_of
 from supportbot.model.bot import Bot, Guide, Handler, Rule
 from supportbot.model.decision import CallModel, Candidate, Decision, Kind
 from supportbot.model.session import FormState, Session, Turn
@@ -42,18 +43,52 @@ def decide(bot: Bot, turn: Turn) -> Decision:
         message = replace(message, text=message.text[:most])
     session = known_session(bot, turn)
     found = find(bot.index, message.text, reading_of(bot, turn.now))
-    draft = Draft(bot, session, message, turn.now, found.held)
-    classified = classify(bot, found, session.category)
+    before = session.category
+    classified = classify(bot, found, before)
     category = classified.category
-    if category != session.category:
-        draft.before = session.category
-        draft.change(category=category)
+    if category != before:
+        session = replace(session, category=category)
     handlers, guides = brought_up(bot, found)
     if guides:
         guides = by_category(guides, found, classified)
-    considered = Considered(draft, found, classified)
+    considered = Considered(bot, found, classified)
+    form = session.form
+    if form is None:
+        talked = _talked(bot, session, considered, handlers or guides or fallback_options(bot, found))
+        if talked is not None:
+            return talked
+    draft = Draft(bot, session, message, turn.now, found.held, before)
     deciding = _Deciding(bot, draft, found, category, considered, handlers, guides)
-    return deciding.by_rules() if session.form is None else deciding.despite(session.form)
+    return deciding.by_rules() if form is None else deciding.despite(form)
+
+
+def _talked(bot: Bot, session: Session, considered: Considered, options: list[Option]) -> Decision | None:
+    """The decision if the rule that is asked first only talks, as mostly."""
+    if not options:
+        return None
+    option = options[0]
+    asked = option.of
+    talk = talk_of(bot, asked, session)
+    if talk is None:
+        return None
+    for hit in option.hits:
+        if hit.captures:
+            return None
+    considered.choose(option, options[1:])
+    state, triggers = session.state, talk.triggers
+    trigger = triggers[0] if triggers else None
+    return Decision(
+        asked.rule.id,
+        asked.kind,
+        session.category,
+        trigger,
+        state,
+        session,
+        talk.outputs,
+        talk.effects,
+        considered,
+        triggers,
+    )
 
 
 class _Deciding(Struct, gc=False):
@@ -69,11 +104,9 @@ class _Deciding(Struct, gc=False):
 
     def by_rules(self) -> Decision:
         first = self.considered.first
-        option = first(self.handlers) if self.handlers else None
-        if option is None and self.guides:
-            option = first(self.guides)
+        option = first(self.handlers, self.draft) or first(self.guides, self.draft)
         if option is None:
-            option = first(fallback_options(self.bot, self.found))
+            option = first(fallback_options(self.bot, self.found), self.draft)
         if option is not None:
             return self._apply(option)
         if self.bot.settings.fallback:
@@ -140,7 +173,7 @@ class _Deciding(Struct, gc=False):
 
     def despite(self, form: FormState) -> Decision:
         """While a form is open: a person can be asked for from inside any, then the form takes the message."""
-        option = self.considered.first([option for option in self.handlers if _interrupts(option)])
+        option = self.considered.first([option for option in self.handlers if _interrupts(option)], self.draft)
         if option is None:
             return self._by_form(form)
         self.draft.change(form=None)
@@ -230,7 +263,7 @@ class _Deciding(Struct, gc=False):
     def _decided(self, handler: str, kind: Kind, note: str = "") -> Decision:
         draft, session, considered = self.draft, self.draft.session, self.considered
         considered.note = "; ".join(filter(None, (note, *draft.notes))) if draft.notes else note
-        triggers = tuple(draft.triggers)
+        triggers = draft.triggers
         return Decision(
             handler,
             kind,
@@ -238,8 +271,8 @@ class _Deciding(Struct, gc=False):
             triggers[0] if triggers else None,
             session.state,
             session,
-            tuple(draft.outputs),
-            tuple(draft.effects),
+            draft.outputs,
+            draft.effects,
             considered,
             triggers,
         )

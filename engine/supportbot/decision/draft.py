@@ -36,7 +36,7 @@ MOST_STEPS = 100  # of one turn: a guide that starts itself, or a form that open
 class Draft(Struct, gc=False):
     """The session being changed, and what the turn says and asks for. Never leaves the decision core.
 
-    ``held``: blocks that hold for the message. ``before``: the conversation's category, where this turn changed it.
+    ``held``: blocks that hold for the message. ``before``: the category before this turn, where that may be another.
     ``states_problem``: besides what the rule that answers has found in it. ``asked_guide``: the one that a message
     which says "no" asks for in the same breath. ``notes``: for the trace.
     """
@@ -46,11 +46,11 @@ class Draft(Struct, gc=False):
     message: Message
     now: datetime
     held: Mapping[int, object] = {}
-    outputs: list[Output] = []
-    effects: list[Effect] = []
-    triggers: list[str] = []
-    notes: list[str] = []
     before: str | None = None
+    outputs: tuple[Output, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    triggers: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     states_problem: bool = False
     asked_guide: str = ""
     steps: int = 0
@@ -77,7 +77,7 @@ class Draft(Struct, gc=False):
                 case FireTrigger():
                     self.fire(step.trigger)
                 case SayResponse():
-                    self.outputs.append(Say(step.response))
+                    self.outputs += (Say(step.response),)
                 case AskModel():
                     self.ask_model()
                 case StartGuide():
@@ -87,14 +87,14 @@ class Draft(Struct, gc=False):
                 case OpenForm():
                     self.open_form(step.form)
                 case RunAction():
-                    self.effects.append(CallAction(step.action, dict(self.session.slots)))
+                    self.effects += (CallAction(step.action, dict(self.session.slots)),)
                 case SetSlots():
                     scope = self.scope()
                     self.remember({slot: render(template, scope) for slot, template in step.values})
                 case Handoff():
-                    self.outputs.append(HandOver(step.department) if self._staffed() else NobodyThere())
+                    self.outputs += (HandOver(step.department) if self._staffed() else NobodyThere(),)
                 case CloseConversation():
-                    self.outputs.append(Close(step.block))
+                    self.outputs += (Close(step.block),)
                     self.change(closed=True, form=None)
 
     def _staffed(self) -> bool:
@@ -103,19 +103,19 @@ class Draft(Struct, gc=False):
         return not hours.days or is_open(hours, self.now)
 
     def say(self, response: str) -> None:
-        self.outputs.append(Say(response))
+        self.outputs += (Say(response),)
 
     def ask_model(self) -> None:
         effect = CallModel(self.session.category or self.bot.settings.default_category)
         if effect not in self.effects:
-            self.effects.append(effect)
+            self.effects += (effect,)
 
     def fire(self, trigger: str) -> bool:
         """Move along the first transition of the trigger whose conditions hold."""
         way = way_out(self.bot, self.session.state, trigger, self.scope)
         if way is None:
             return False
-        self.triggers.append(trigger)
+        self.triggers += (trigger,)
         if way.dest != self.session.state:  # staying is no reason to remind the visitor all over again
             self.change(state=way.dest, timeouts_fired=0)
         if self.bot.graph.states[way.dest].final:
@@ -181,7 +181,7 @@ class Draft(Struct, gc=False):
         ran = (self.bot.actions[step.action] for step in steps if isinstance(step, RunAction))
         off = next((action for action in ran if action.id in self.bot.off), None)
         if off is not None:
-            self.notes.append(f"the form {form_id} is not opened: the action {off.id} is off")
+            self.notes += (f"the form {form_id} is not opened: the action {off.id} is off",)
             self.run(off.when_off or off.on_failure)
             return
         asker = Asker(self.bot, self.session, self.now)

@@ -28,6 +28,7 @@ from supportbot.model.rules import Examples as Examples
 from supportbot.model.rules import Guide as Guide
 from supportbot.model.rules import Handler as Handler
 from supportbot.model.rules import Rule as Rule
+from supportbot.model.rules import Talks
 from supportbot.model.rules import When as When
 from supportbot.model.steps import AskModel, Expression, Step, Template, first_trigger
 
@@ -288,6 +289,7 @@ class Bot:
     evidence_for: tuple[Category | None, ...] = field(init=False)  # by block
     open_handlers: tuple[Alternative, ...] = field(init=False)  # not the one that asks the model
     open_guides: tuple[Alternative, ...] = field(init=False)
+    talks: Talks = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         derive = object.__setattr__
@@ -302,6 +304,7 @@ class Bot:
         derive(self, "fallback", tuple(item for item in asked if item.kind == "llm"))
         is_open = [item for item in asked if self.is_open(item)]
         derive(self, "open_handlers", tuple(item for item in is_open if item.kind == "handler"))
+        derive(self, "talks", Talks())
         derive(self, "open_guides", tuple(item for item in is_open if item.kind == "guide"))
 
     def alternatives(self, rule: Rule) -> list[Alternative]:

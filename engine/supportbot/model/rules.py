@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from supportbot.diagnostics import Place
+from supportbot.model.decision import Effect, Output
 from supportbot.model.steps import Expression, Step
 
 
@@ -94,7 +95,7 @@ class Category:
 Rule = Handler | Guide
 
 
-class Alternative(Struct, frozen=True):
+class Alternative(Struct, frozen=True, eq=False):
     """One ``when`` of a rule and what a turn asks about it, looked up once, when the bot is made.
 
     ``kind``: llm for the handler that asks the model when no rule fits. ``trigger``: has to lead somewhere for the
@@ -109,3 +110,18 @@ class Alternative(Struct, frozen=True):
     trigger: str | None
     steps: tuple[type[Step], ...]
     conditional: bool
+
+
+class Talk(Struct, frozen=True, gc=False):
+    """What a rule comes to that only talks: nothing of it depends on more than the state and the category."""
+
+    outputs: tuple[Output, ...]
+    effects: tuple[Effect, ...]
+    triggers: tuple[str, ...]
+
+
+class Talks(dict[tuple[Alternative, str, str], Talk | None]):
+    """The talks of a bot by alternative, state and category, as far as they were met; None where more is to be done."""
+
+    def __reduce__(self) -> tuple[type[Talks], tuple[()]]:
+        return Talks, ()  # a bot that travels leaves them behind

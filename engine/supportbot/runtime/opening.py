@@ -27,29 +27,26 @@ class Opened(Struct, frozen=True, gc=False):
 
 def open_session(bot: Bot, stored: Session | None, session_id: str, channel: str, now: datetime) -> Session:
     """A closed conversation begins anew under the same id."""
-    return _opened(bot, stored, session_id, channel, now, float("inf")).session
+    return reopen(bot, stored, session_id, channel, now, float("inf")).session
 
 
-def reopen(bot: Bot, stored: Session | None, session_id: str, channel: str, now: datetime) -> Opened:
-    """The same for a session of the store: one that was idle for longer than ``session_minutes`` begins anew too."""
-    return _opened(bot, stored, session_id, channel, now, bot.settings.limits.session_minutes * 60)
-
-
-def _opened(
-    bot: Bot, stored: Session | None, session_id: str, channel: str, now: datetime, idle_seconds: float
+def reopen(
+    bot: Bot, stored: Session | None, session_id: str, channel: str, now: datetime, idle_seconds: float | None = None
 ) -> Opened:
+    """The same for a session of the store: one that was idle for longer than ``session_minutes`` begins anew too."""
     if stored is None:
         return Opened(start_session(bot, session_id, now, channel), 0)
+    if idle_seconds is None:
+        idle_seconds = bot.settings.limits.session_minutes * 60
+    state = bot.graph.states.get(stored.state)
     history = stored.history
     unheard = _unheard(history) if history and history[-1].handler == SILENCE else ()
-    state = bot.graph.states.get(stored.state)
-    may_time_out = state is not None and len(state.timeouts) > stored.timeouts_fired
-    passed = elapse(bot, stored, now) if may_time_out else None
     session = stored
-    if passed is not None:
-        session, unheard = passed.session, (*unheard, *passed.reply.texts)
-    idle = (now - stored.updated_at).total_seconds() >= idle_seconds
-    if not session.closed and not idle:
+    if state is not None and len(state.timeouts) > stored.timeouts_fired:
+        passed = elapse(bot, stored, now)
+        if passed is not None:
+            session, unheard = passed.session, (*unheard, *passed.reply.texts)
+    if not session.closed and (now - stored.updated_at).total_seconds() < idle_seconds:
         return Opened(session, stored.version, unheard)
     abandoned = None if stored.closed else session
     return Opened(start_session(bot, session_id, now, channel), stored.version, unheard, abandoned)
