@@ -31,7 +31,7 @@ MESSAGE_ID_CHARS = 128
 UNGUESSABLE = 32  # characters of a message id: as long as 128 random bits in hexadecimal, or a UUID
 
 
-class ChatRequest(Struct, frozen=True):
+class ChatRequest(Struct, frozen=True, gc=False):
     """``text`` empty: the conversation begins without a question."""
 
     session_id: str
@@ -114,12 +114,12 @@ def guessed_id(session_id: str, text: str, request_id: str) -> str:
     return GUESSED + blake2b(said, digest_size=16).hexdigest()
 
 
-class _Reply(Struct, omit_defaults=True):
+class _Reply(Struct, omit_defaults=True, gc=False):
     text: str
     suggestions: tuple[str, ...] = ()
 
 
-class _Model(Struct, omit_defaults=True):
+class _Model(Struct, omit_defaults=True, gc=False):
     """``used``: a model's answer is in the reply. ``tokens``: spent on this turn, also in vain."""
 
     used: bool
@@ -127,7 +127,7 @@ class _Model(Struct, omit_defaults=True):
     tokens: int = 0
 
 
-class _Body(Struct):
+class _Body(Struct, gc=False):
     """The JSON object that answers a message, in the order of its keys."""
 
     session_id: str

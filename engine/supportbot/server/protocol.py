@@ -43,12 +43,18 @@ class Protocol(web.RequestHandler):
     That loop waits for a future, ``_waiter``. Out of its sight (``_idle``) nobody wakes or ends it.
     """
 
-    __slots__ = ("_idle", "_straight")
+    __slots__ = ("_idle", "_straight", "address")
 
     def __init__(self, manager: web.Server, straight: Straight, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._straight = straight
         self._idle: asyncio.Future[None] | None = None
+        self.address = ""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self.address = str(peer[0] if isinstance(peer, list | tuple) and peer else peer or "")
 
     def data_received(self, data: bytes) -> None:
         idle = self._waiter
@@ -82,11 +88,6 @@ class Protocol(web.RequestHandler):
         self._waiter, self._idle = None, idle
         self._request_in_progress = True
         self._straight.begin(message, payload, self)
-
-    @property
-    def address(self) -> str:
-        peer = self.peername
-        return str(peer[0] if isinstance(peer, list | tuple) else peer or "")
 
     def write(self, data: bytes) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -174,9 +175,10 @@ class Runner(web.AppRunner):
         kwargs: dict[str, Any] = made._kwargs
         service = self.app[SERVICE]
         handle = _answered(made.request_handler, partial(_around, service, partial(chat_turn, service)))
-        factory = partial(Request, loop=asyncio.get_running_loop(), client_max_size=service.options.limits.body_bytes)
+        loop = asyncio.get_running_loop()
+        factory = partial(Request, loop=loop, client_max_size=service.options.limits.body_bytes)
         server = Server(handle, request_factory=factory, **kwargs)
-        server.straight = Straight(service)
+        server.straight = Straight(service, loop)
         server.most = lambda: service.bot.settings.operations.connections
         server.refused = lambda: service.metrics.count(service.metrics.refused, "connections")
         return server

@@ -7,7 +7,7 @@ What is said and noted of a message is the same on both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from typing import Protocol
 
@@ -24,8 +24,8 @@ from supportbot.server.views import CHAT, answer_body
 class Caller(Protocol):
     """The connection that a message came over."""
 
-    @property
-    def address(self) -> str: ...
+    address: str
+
     def write(self, data: bytes) -> None:
         """Nothing happens when the caller has gone."""
         ...
@@ -38,8 +38,9 @@ class Caller(Protocol):
 class Straight:
     """The way of one server. Messages go ``begin`` when they are ``usual``."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
         self._service = service
+        self._seconds = loop.time  # to ask for the running loop each time is a system call
         self._most = service.options.limits.body_bytes
 
     def usual(self, message: RawRequestMessage, payload: StreamReader) -> bool:
@@ -66,22 +67,23 @@ class Straight:
 
     def begin(self, message: RawRequestMessage, payload: StreamReader, caller: Caller) -> None:
         """Answer a usual message now, or as soon as its turn is stored."""
-        copy_context().run(_Exchange(self._service, caller).begin, message, payload.read_nowait())
+        copy_context().run(_Exchange(self._service, self._seconds, caller).begin, message, payload.read_nowait())
 
 
 class _Exchange:
     """A message and its answer."""
 
-    __slots__ = ("_caller", "_revision", "_service", "_started", "_turn")
+    __slots__ = ("_caller", "_revision", "_seconds", "_service", "_started", "_turn")
 
-    def __init__(self, service: Service, caller: Caller) -> None:
+    def __init__(self, service: Service, seconds: Callable[[], float], caller: Caller) -> None:
         self._service = service
+        self._seconds = seconds
         self._caller = caller
 
     def begin(self, message: RawRequestMessage, body: bytes) -> None:
         """In a context of its own."""
         service = self._service
-        self._started = asyncio.get_running_loop().time()
+        self._started = self._seconds()
         self._revision = service.bot.revision
         logs.REQUEST_ID.set(request_id_of(message.headers.get(REQUEST_ID_HEADER, "")))
         logs.REVISION.set(self._revision)
@@ -112,8 +114,7 @@ class _Exchange:
         try:
             if response.revision is None:
                 response.revision = self._revision
-            seconds = asyncio.get_running_loop().time() - self._started
-            note(service, hdrs.METH_POST, CHAT, CHAT, response, seconds)
+            note(service, hdrs.METH_POST, CHAT, CHAT, response, self._seconds() - self._started)
             keep_alive = not service.draining
             self._caller.write(response.in_bytes(HttpVersion11, keep_alive))
         finally:
