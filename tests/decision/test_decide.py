@@ -26,6 +26,24 @@ def rejected(talk: Talk) -> Mapping[str, str]:
     return {item.id: item.rejected for item in talk.decision.trace.candidates if item.rejected}
 
 
+def test_a_rule_that_only_talks_is_asked_anew_where_more_than_the_state_decides(tell: Tell) -> None:
+    talk = tell(more("id: here, priority: 20, when: {message: [red]}, do: [{trigger: connect}, {reply: glad}]"))
+    talk.put(state="offered")
+    for hours in (0, 12, 24):  # open, closed, open
+        talk.now = MONDAY + timedelta(hours=hours)
+        assert talk.say("red").handler == ("llm_fallback" if hours == 12 else "here")
+        talk.put(state="offered")
+
+
+def test_what_a_rule_comes_to_is_remembered_by_state(tell: Tell) -> None:
+    talk = tell(more("id: up, priority: 20, when: {message: [red]}, do: [{trigger: offer}, {reply: glad}]"))
+    for state in ("idle", "offered", "over", "offered", "idle"):
+        decision = talk.put(state=state, closed=False).say("red")
+        moves = state != "over"
+        assert (decision.handler, decision.next_state) == (("up", "offered") if moves else ("llm_fallback", "over"))
+        assert decision.triggers == (("offer",) if moves else ())
+
+
 # --- the order --------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +13,21 @@ from tests.decision.conftest import MONDAY, Talk, load_small
 
 from supportbot.decision import conclude, decide, elapse, explain, start_session, welcome
 from supportbot.model.decision import CallModel, Conclusion, Decision, Effect, Outcome
+from supportbot.model.rules import Talks
 from supportbot.model.session import Exchange, FormState, GuideState, Message, Session, Turn
 
 BOT = load_small()
+
+
+class NoTalks(Talks):
+    """Every rule is asked thoroughly, as if each did more than talk."""
+
+    def get(self, key: object, default: object = None) -> None:  # type: ignore[override]
+        return None
+
+
+FORGETFUL = copy(BOT)
+object.__setattr__(FORGETFUL, "talks", NoTalks())
 SAYINGS = [
     "hello",
     "my printer is offline",
@@ -61,7 +74,7 @@ def whole_turn(session: Session, text: str, outcome: Outcome, now: Any) -> tuple
     """One turn, done twice: both must be equal, and what grows must have grown."""
     turn = Turn(session, Message("m", session.id, text, session.channel, now), now)
     decision = decide(BOT, turn)
-    assert decision == decide(BOT, turn)
+    assert decision == decide(BOT, turn) == decide(FORGETFUL, turn)
     outcomes = [replace(outcome, effect=effect) for effect in decision.effects]
     conclusion = conclude(BOT, turn, decision, outcomes)
     assert conclusion == conclude(BOT, turn, decision, outcomes)
