@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -13,6 +14,7 @@ from supportbot.model.session import Message, Session
 
 SMALL = 20  # characters of a button on WhatsApp, Facebook and Instagram
 LARGE = 80  # of an option on a page
+_NUMBERED = 10  # the most characters that a number in front takes
 _LEAST = 8  # letters by which a beginning is known
 _ELLIPSIS = "…"
 _EDGES = " .,;:!?)(#\"'"
@@ -56,9 +58,10 @@ def meant(text: str, labels: Sequence[str]) -> str | None:
     said = _plain(text) if labels else ""
     if not said:
         return None
+    labels = tuple(labels)
+    whole = max(map(len, labels)) + _NUMBERED
     for chars in (len(text) + LARGE, LARGE, SMALL):
-        pairs = zip(labels, shorten(labels, len(labels), chars), strict=True)
-        found = [label for label, short in pairs if said in (_plain(label), _plain(short), _plain(label[:chars]))]
+        found = _standing_for(labels, min(chars, whole)).get(said)
         if found:
             return found[0] if len(found) == 1 or chars > LARGE else None
     # Keyboards of East Asia write digits in full width.
@@ -74,6 +77,16 @@ def understood(session: Session, message: Message) -> Message:
         return message
     label = meant(message.text, session.offered)
     return message if label is None else replace(message, text=label)
+
+
+@lru_cache(maxsize=2048)
+def _standing_for(labels: tuple[str, ...], chars: int) -> Mapping[str, tuple[str, ...]]:
+    """The labels by what stands for them when they are cut to so many characters; a bot offers the same ones often."""
+    found: dict[str, tuple[str, ...]] = {}
+    for label, short in zip(labels, shorten(labels, len(labels), chars), strict=True):
+        for text in {_plain(label), _plain(short), _plain(label[:chars])}:
+            found[text] = (*found.get(text, ()), label)
+    return found
 
 
 def _by_beginning(said: str, labels: Sequence[str]) -> str | None:

@@ -16,32 +16,28 @@ MOST = 20  # time-outs that one look may fire, so that two states cannot send ea
 
 def elapse(bot: Bot, session: Session, now: datetime) -> Conclusion | None:
     """Fire the time-outs that are due; None when there are none."""
-    if session.closed or session.state not in bot.graph.states:
+    due = None if session.closed or session.state not in bot.graph.states else _due(bot, session, now)
+    if due is None:
         return None
     draft = Draft(bot, session, Message("", session.id, "", session.channel, now), now)
-    fired = 0
-    while fired < MOST:
-        due = _due(bot, draft.session, now)
-        if due is None:
-            break
-        fired += 1
+    for _ in range(MOST):
         state = draft.session.state
         draft.change(timeouts_fired=draft.session.timeouts_fired + 1)
         draft.run(due.do)
         if draft.session.state != state:
             since = draft.session.updated_at + timedelta(seconds=due.after)
             draft.change(timeouts_fired=0, updated_at=since, form=None)
-        if draft.session.closed:
+        due = None if draft.session.closed else _due(bot, draft.session, now)
+        if due is None:
             break
-    if not fired:
-        return None
     return silence(bot, draft.session, draft.outputs, draft.triggers, now)
 
 
 def _due(bot: Bot, session: Session, now: datetime) -> TimeOut | None:
-    timeouts = sorted(bot.graph.states[session.state].timeouts, key=lambda item: item.after)
-    if session.timeouts_fired >= len(timeouts):
-        return None
-    following = timeouts[session.timeouts_fired]
+    timeouts = bot.graph.states[session.state].timeouts
     idle = (now - session.updated_at).total_seconds()
-    return following if idle >= following.after else None
+    due = [item for item in timeouts if idle >= item.after]
+    if session.timeouts_fired >= len(due):
+        return None
+    due.sort(key=lambda item: item.after)
+    return due[session.timeouts_fired]
