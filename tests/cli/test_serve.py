@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import json
 import os
 import signal
@@ -18,7 +20,8 @@ from typing import Any
 import pytest
 from tests.cli.conftest import COMMAND, Run
 
-from supportbot.cli.serve import options_of
+from supportbot.adapters.litellm_model import LiteLLMModel
+from supportbot.cli.serve import options_of, warm
 from supportbot.cli.workers import TOO_SOON
 from supportbot.errors import SettingsError
 
@@ -239,6 +242,30 @@ def test_a_folder_for_the_store_that_cannot_be_made(command: Run, small: Path) -
 def test_other_users_of_the_machine_read_no_conversations(command: Run, small: Path) -> None:
     command("serve", "--get", "/health", cwd=small, env={"SUPPORTBOT_STORE": "kept/sessions.db"})
     assert (small / "kept").stat().st_mode & 0o077 == 0
+
+
+class Library(LiteLLMModel):
+    """A model whose library is a list of lists."""
+
+    def __init__(self) -> None:
+        self.made: list[list[int]] = []
+        self.was_collecting = True
+
+    async def warm(self) -> None:
+        self.made = [[] for _ in range(30_000)]
+        self.was_collecting = gc.isenabled()
+
+
+def test_the_garbage_collector_never_looks_through_a_model_s_library() -> None:
+    model = Library()
+    try:
+        asyncio.run(warm(model))
+        assert not model.was_collecting
+        assert gc.isenabled()
+        looked_at = set(map(id, gc.get_objects()))
+        assert not any(id(part) in looked_at for part in model.made)
+    finally:
+        gc.unfreeze()
 
 
 def test_where_it_listens() -> None:
