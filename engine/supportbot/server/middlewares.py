@@ -134,4 +134,4 @@ def apology(failure: Exception, method: str, path: str) -> Prepared:
 
 def request_id_of(given: str) -> str:
     """The caller's id when it is harmless, else a new one of 128 random bits."""
-    return given if SANE_ID.fullmatch(given) else new_id()
+    return given if given and SANE_ID.fullmatch(given) else new_id()

@@ -19,6 +19,7 @@ from supportbot.server import logs, salesiq
 from supportbot.server.bodies import read_body
 from supportbot.server.middlewares import STARTED
 from supportbot.server.problems import Problem, encode, json_response
+from supportbot.server.responses import Prepared
 from supportbot.server.salesiq import Event
 from supportbot.server.salesiq_channel import Channel, Voice
 from supportbot.server.salesiq_reply import Body, View, plain, render, shorter
@@ -35,7 +36,7 @@ async def salesiq_ping(request: web.Request) -> web.Response:
     return json_response({"status": "ok", "channel": "salesiq"})
 
 
-async def salesiq_event(request: web.Request) -> web.Response:
+async def salesiq_event(request: web.Request) -> web.StreamResponse:
     """POST: one event. Content types are not looked at, because SalesIQ does not keep to them.
 
     401 for a caller who is not SalesIQ; 200 and an action for everything else.
@@ -58,9 +59,7 @@ async def salesiq_event(request: web.Request) -> web.Response:
         logs.log_failure("event failed", failure, channel="salesiq")
         service.beside.failed("webhook_exception", type(failure).__name__)
         content = plain(Suggested(service.options.texts.trouble))
-    return web.Response(
-        body=content if isinstance(content, bytes) else encode(content), content_type="application/json"
-    )
+    return Prepared(content if isinstance(content, bytes) else encode(content))
 
 
 def _unread(service: Service, channel: Channel, problem: Problem | TimeoutError) -> web.Response:
