@@ -13,7 +13,7 @@ import socket
 from typing import Any
 
 import pytest
-from tests.server.world import World, quick, raw, run
+from tests.server.world import World, quick, raw, run, serving
 
 from supportbot.errors import StoreError
 from supportbot.model.session import Message
@@ -366,3 +366,35 @@ def test_a_connection_is_kept_while_its_message_is_answered_and_closed_when_it_i
         writer.close()
 
     run(test, ServerOptions(limits=ServerLimits(keepalive_seconds=0.2)))
+
+
+@pytest.mark.parametrize("way", WAYS[:2])
+def test_a_message_in_work_is_answered_before_the_server_ends(way: str) -> None:
+    async def inside() -> bytes:
+        async with serving() as world:
+            asked = asyncio.create_task(post(world, way, b'{"message": "slow"}'))
+            while not world.conversations.messages:
+                await asyncio.sleep(0.01)
+            asyncio.get_running_loop().call_later(0.2, world.conversations.gate.set)
+        return await asked  # the server has ended here
+
+    assert asyncio.run(inside()).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_server_ends_although_a_message_is_never_answered() -> None:
+    async def inside() -> None:
+        async with serving(quick()) as world:
+            asked = asyncio.create_task(post(world, WAYS[0], b'{"message": "slow"}'))
+            while not world.conversations.messages:
+                await asyncio.sleep(0.01)
+            world.app[SERVICE].turn = never  # type: ignore[method-assign]
+            stuck = asyncio.create_task(post(world, WAYS[0], b'{"message": "hi"}'))
+            assert b" 503 " in await asked
+            world.conversations.gate.set()
+        with pytest.raises(asyncio.IncompleteReadError):
+            await stuck
+
+    async def never(*_: object, **__: object) -> Answer:
+        return await asyncio.get_running_loop().create_future()
+
+    asyncio.run(asyncio.wait_for(inside(), 10))

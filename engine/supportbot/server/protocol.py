@@ -97,7 +97,7 @@ class Protocol(web.RequestHandler):
         """Give the connection back to the loop."""
         idle, self._idle, self._request_in_progress = self._idle, None, False
         assert idle is not None
-        if self._handler_waiter is not None:  # the server stops
+        if self._handler_waiter is not None and not self._handler_waiter.done():  # the server stops
             self._handler_waiter.set_result(None)
         if not keep_alive or self._close or self._force_close:
             idle.cancel()  # it ends the loop
