@@ -128,8 +128,8 @@ class _Deciding(Struct, gc=False):
     def _look_for_a_new_subject(self, refusing: Option) -> None:
         """ "no, it is the VPN": a guide for words besides the "no" that the conversation did not hold so far."""
         running = self.draft.session.guide
-        if running is None:
-            return  # what failed was somebody else's advice: see NextStep
+        if running is None or not self.guides:
+            return  # what failed was somebody else's advice (see NextStep), or no guide is asked for
         known = _words_so_far(self.draft.session)
         no = {at for hit in refusing.hits for at in range(hit.start, hit.end)}
         for option in self.guides:

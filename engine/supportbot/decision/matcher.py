@@ -10,7 +10,7 @@ from supportbot.decision.entities import Reading, Typed, read_values
 from supportbot.decision.met import NOTHING, read, rows_of, step
 from supportbot.decision.regexes import find_regexes
 from supportbot.model.decision import Hit
-from supportbot.model.index import Anchor, Block, Index, Met, Node, Stand, Symbol
+from supportbot.model.index import Block, Index, Met, Node, Stand, Symbol
 from supportbot.model.session import SlotValue
 from supportbot.model.text import tokens
 
@@ -226,11 +226,6 @@ class _Search(Struct, gc=False):
             self.values = read_values(self.text, self.words, self.reading)
         return self.values
 
-    def _stands(self, anchor: Anchor, start: int, end: int) -> bool:
-        """Whether a span is where the pattern must stand; a question mark at the end is no word."""
-        last = len(self.words) - (self.words[-1] == "?")
-        return (anchor == "end" or start == 0) and (anchor == "start" or end >= last)
-
     def _said(self, start: int, end: int) -> str:
         """The visitor's own spelling of some tokens."""
         if self.typed is None:
@@ -240,12 +235,14 @@ class _Search(Struct, gc=False):
     def _end(self, patterns: Iterable[int], start: int, end: int, matched: int, captures: Captures) -> None:
         """Keep of each pattern the hit with most words; of several the one further left, of these the shortest."""
         best, anchors = self.best, self.index.anchors
+        last = len(self.words) - (self.words[-1] == "?")  # a question mark at the end is no word
         fuzzy = bool(self.corrections) and any(at in self.corrections for at in range(start, end))
         for pattern in patterns:
             known = best.get(pattern)
             if known is not None and not _is_better(known, start, end, matched):
                 continue
-            if pattern in anchors and not self._stands(anchors[pattern], start, end):
+            anchor = anchors.get(pattern)
+            if anchor is not None and ((start > 0 and anchor != "end") or (end < last and anchor != "start")):
                 continue
             if fuzzy and self.index.patterns[pattern].exact:
                 continue
