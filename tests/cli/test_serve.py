@@ -80,6 +80,14 @@ def wait_until_up(served: Served) -> None:
     raise AssertionError("".join(served.lines))
 
 
+def wait_until_said(served: Served, event: str, times: int) -> None:
+    for _ in range(100):
+        if sum(f'"{event}"' in line for line in served.lines) == times:
+            return
+        time.sleep(0.1)
+    raise AssertionError("".join(served.lines))
+
+
 def test_a_conversation_over_http(small: Path) -> None:
     with serving(str(small), "--port", "0") as served:
         first = served.chat("my printer is offline", "s1")
@@ -134,11 +142,11 @@ def test_several_processes_share_a_port(small: Path) -> None:
 
 def test_several_processes_end_when_the_one_that_started_them_is_killed(small: Path) -> None:
     with serving(str(small), "--workers", "2", "--port", str(free_port())) as served:
-        wait_until_up(served)
+        wait_until_said(served, "listening", 2)  # one that does not listen yet has nothing to stop
         served.process.kill()
         served.process.wait(30)
         wait_until_gone(served)  # the port is free for the next start
-    assert sum('"stopped"' in line for line in served.lines) == 2
+        wait_until_said(served, "stopped", 2)
 
 
 def test_a_process_that_stands_in_for_one_that_died_answers_with_the_files_that_were_taken_over(small: Path) -> None:
