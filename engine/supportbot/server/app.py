@@ -9,6 +9,7 @@ from supportbot.server import dashboard, figure_views, openapi, page_views, sess
 from supportbot.server.middlewares import border
 from supportbot.server.observing import Beside
 from supportbot.server.options import ServerOptions
+from supportbot.server.responses import seal
 from supportbot.server.service import SERVICE, Conversing, Service
 
 SALESIQ = "/webhook/salesiq"
@@ -22,9 +23,10 @@ def create_app(
     ``push`` delivers answers that SalesIQ did not wait for; None: they begin the next reply. ``beside``: what was made
     for metrics, alerts and reloading. Raises SettingsError.
     """
-    app = web.Application(middlewares=[border])
+    app = web.Application(middlewares=[border], client_max_size=options.limits.body_bytes)
     app[SERVICE] = Service(conversations, options, push, beside)
     app.add_routes(routes())
+    app.on_response_prepare.append(seal)
     app.on_shutdown.append(_stop_taking)
     app.on_cleanup.append(_finish_work)
     return app

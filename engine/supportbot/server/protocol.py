@@ -12,14 +12,14 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from aiohttp import HttpVersion10, StreamReader, hdrs, web
+from aiohttp import HttpVersion10, StreamReader, __version__, hdrs, web
 from aiohttp.http import RawRequestMessage
 
 from supportbot.server import logs
 from supportbot.server.middlewares import around, request_id_of
 from supportbot.server.options import ServerLimits
 from supportbot.server.problems import Problem, from_http_error, problem_response
-from supportbot.server.responses import REQUEST_ID_HEADER, seal
+from supportbot.server.responses import REQUEST_ID_HEADER
 from supportbot.server.service import SERVICE, Service
 from supportbot.server.straight import Straight
 from supportbot.server.views import CHAT, chat_turn
@@ -27,17 +27,33 @@ from supportbot.server.views import CHAT, chat_turn
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _LAST_WORDS = 2.0  # seconds for responses when the turns have ended; aiohttp waits for so long twice
 NOT_HTTP = "This is not a valid HTTP request."
+QUICK = __version__.startswith("3.14.")  # Quick takes part in what other versions of aiohttp may do differently
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Request(web.Request):
-    """A request whose response is sealed, whichever way it came about."""
-
-    async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        seal(response)
-
-
 class Protocol(web.RequestHandler):
+    """A connection."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what could not be parsed. The parser's message may quote the bytes, so it is not passed on."""
+        logs.REQUEST_ID.set(request_id_of(""))
+        level = logging.INFO if status < 500 else logging.ERROR
+        logs.log(level, "not http" if status < 500 else "protocol failed", status=status, kind=type(exc).__name__)
+        if request.writer.output_size > 0:
+            raise ConnectionError("the response had already begun")
+        detail = NOT_HTTP if status < 500 else "Something went wrong on our side."
+        return problem_response(Problem(status, detail, closes=True))
+
+
+class Quick(Protocol):
     """A connection. Usual messages are answered at once; for all others aiohttp's loop ``start`` is woken.
 
     That loop waits for a future, ``_waiter``. Out of its sight (``_idle``) nobody wakes or ends it.
@@ -116,22 +132,6 @@ class Protocol(web.RequestHandler):
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
-    def handle_error(
-        self,
-        request: web.BaseRequest,
-        status: int = 500,
-        exc: BaseException | None = None,
-        message: str | None = None,
-    ) -> web.StreamResponse:
-        """Answer what could not be parsed. The parser's message may quote the bytes, so it is not passed on."""
-        logs.REQUEST_ID.set(request_id_of(""))
-        level = logging.INFO if status < 500 else logging.ERROR
-        logs.log(level, "not http" if status < 500 else "protocol failed", status=status, kind=type(exc).__name__)
-        if request.writer.output_size > 0:
-            raise ConnectionError("the response had already begun")
-        detail = NOT_HTTP if status < 500 else "Something went wrong on our side."
-        return problem_response(Problem(status, detail, closes=True))
-
 
 class Full(asyncio.Protocol):
     """Tells a caller beyond the last allowed connection to come back, and hangs up."""
@@ -153,7 +153,9 @@ class Server(web.Server):
         if len(self.connections) >= self.most():
             self.refused()
             return Full()  # type: ignore[return-value]  # the event loop takes any protocol
-        return Protocol(self, self.straight, loop=self._loop, **self._kwargs)
+        if QUICK:
+            return Quick(self, self.straight, loop=self._loop, **self._kwargs)
+        return Protocol(self, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
@@ -175,10 +177,8 @@ class Runner(web.AppRunner):
         kwargs: dict[str, Any] = made._kwargs
         service = self.app[SERVICE]
         handle = _answered(made.request_handler, partial(_around, service, partial(chat_turn, service)))
-        loop = asyncio.get_running_loop()
-        factory = partial(Request, loop=loop, client_max_size=service.options.limits.body_bytes)
-        server = Server(handle, request_factory=factory, **kwargs)
-        server.straight = Straight(service, loop)
+        server = Server(handle, request_factory=made.request_factory, **kwargs)
+        server.straight = Straight(service, asyncio.get_running_loop())
         server.most = lambda: service.bot.settings.operations.connections
         server.refused = lambda: service.metrics.count(service.metrics.refused, "connections")
         return server

@@ -28,8 +28,8 @@ SECURITY_HEADERS = {
 }
 
 
-def seal(response: web.StreamResponse) -> None:
-    """Headers of every response; a view's own ones stay."""
+async def seal(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Headers of every response that is not Prepared; a view's own ones stay."""
     headers = response.headers
     headers[REQUEST_ID_HEADER] = logs.REQUEST_ID.get()
     headers.popall("Server", None)
