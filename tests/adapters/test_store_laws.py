@@ -20,7 +20,7 @@ from supportbot.adapters import sqlite_chain, sqlite_store, sqlite_turns
 from supportbot.adapters.memory_store import MemoryStore
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.model.session import Exchange, Session
-from supportbot.runtime.ports import Conflict, Store, StoredReply
+from supportbot.runtime.ports import Conflict, Record, Store, StoredReply
 
 LONGEST = 4  # exchanges of a history
 
@@ -95,11 +95,24 @@ async def commit_to(store: Store, before: Session | None, step: Step, number: in
         new = replace(new, text=f"said {number}", reply=f"answered {number}")
     reply = StoredReply(step.key, f"body {number}".encode(), at, at + timedelta(hours=1)) if step.key else None
     ended = replace(record(f"e{number}", step.name), at=at, kind="timeout", message_id="")
+    told, closing = new if step.recorded else None, ended if step.ended else None
     try:
-        await store.commit(after, new if step.recorded else None, reply, ended if step.ended else None)
+        if reply is not None and store.at_hand(step.name, reply.key) is not None:
+            await handed_in(store, after, told, reply, closing)
+        else:
+            await store.commit(after, told, reply, closing)
     except Conflict:
         return False
     return True
+
+
+async def handed_in(
+    store: Store, session: Session, record: Record | None, reply: StoredReply, ended: Record | None
+) -> None:
+    over: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+    store.hand_in(session, record, reply, ended, over.set_result)
+    if (failure := await over) is not None:
+        raise failure
 
 
 async def same(model: MemoryStore, store: Store) -> None:

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -155,6 +156,38 @@ def test_a_job_that_fails_does_not_spoil_the_others_of_its_transaction(tmp_path:
         assert [isinstance(result, StoreError) for result in results] == [False, True, False]
         assert await store.load("b") is None, "its session was kept without its record"
         assert await store.load("c") is not None
+        await store.close()
+
+    asyncio.run(run())
+
+
+def test_turns_that_come_close_together_wait_for_each_other_and_a_lone_one_for_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        pause(seconds)
+
+    pause = time.sleep
+    monkeypatch.setattr(sqlite_worker.time, "sleep", sleep)
+
+    async def run() -> None:
+        store = SQLiteStore(tmp_path / "s.db", keep=10)
+        for version in range(1, 20):
+            await store.commit(session("lone", version), record(f"r{version}", "lone"))
+        assert waits == []
+
+        async def talk(name: str) -> None:
+            for version in range(1, 20):
+                await store.commit(session(name, version), record(f"{name}-{version}", name))
+
+        await asyncio.gather(*(talk(name) for name in "abc"))
+        assert len(waits) > 5
+        assert max(waits) <= sqlite_worker._APART
+        for name in "abc":
+            assert len(await store.records(name)) == 19
         await store.close()
 
     asyncio.run(run())

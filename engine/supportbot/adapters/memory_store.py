@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from supportbot.runtime.figures import Figures
 from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, StoredReply, Then
 from supportbot.runtime.queued import NO_CHANGES, CallChanges
 from supportbot.runtime.statistics import figures_of
-from supportbot.runtime.tallies import tallies_of
+from supportbot.runtime.tallies import Key, add_tallies
 
 
 class MemoryStore:
@@ -21,7 +21,7 @@ class MemoryStore:
         self.sessions_by_id: dict[str, Session] = {}
         self.log: deque[Record] = deque(maxlen=keep_records)
         self.replies: dict[tuple[str, str], StoredReply] = {}
-        self.counters: Counter[tuple[str, str]] = Counter()
+        self.counters: dict[Key, float] = {}
         self.snapshots: list[bytes] = []
         self._keep = keep_records
 
@@ -58,8 +58,7 @@ class MemoryStore:
         for item in (ended, record):
             if item is not None:
                 self.log.append(item)
-                for key, value in tallies_of(item).items():
-                    self.counters[key] += value  # type: ignore[assignment]  # a Counter of floats
+                add_tallies(self.counters, item)
         if reply is not None:
             self.replies[session.id, reply.key] = reply
             while len(self.replies) > self._keep:

@@ -24,7 +24,7 @@ from supportbot.model.session import Session
 from supportbot.runtime.figures import Figures
 from supportbot.runtime.ports import Conflict, Record, SessionLine, Spent, StoredReply, Then
 from supportbot.runtime.queued import NO_CHANGES, CallChanges
-from supportbot.runtime.tallies import DAY_COST, DAY_TOKENS, Tallies, tallies_of
+from supportbot.runtime.tallies import DAY_COST, DAY_TOKENS, Tallies
 
 _SEEN = 1_000  # sessions, of which it is remembered where they are when several processes write
 _SNAPSHOTS = 3
@@ -78,6 +78,7 @@ class SQLiteStore:
     ) -> None:
         """Raises StoreError for a session that cannot be encoded, or when the store takes nothing."""
         rows = rows_of(session, record, ended, reply, self._memory.get(session.id))
+        rows.together = rows.plain
 
         def over(failure: Exception | None) -> None:
             if failure is None:
@@ -86,7 +87,7 @@ class SQLiteStore:
                 self._memory.forget(session.id)
             then(failure)
 
-        self._worker.hand_in(rows, [tallies_of(item) for item in (ended, record) if item is not None], over)
+        self._worker.hand_in(rows, over)
 
     async def commit(
         self,
@@ -97,7 +98,7 @@ class SQLiteStore:
         changes: CallChanges = NO_CHANGES,
     ) -> None:
         rows = rows_of(session, record, ended, reply, self._memory.get(session.id))
-        alike = self._alone and changes is NO_CHANGES and rows.plain
+        rows.together = self._alone and changes is NO_CHANGES and rows.plain
 
         def work(connection: sqlite3.Connection) -> None:
             if reply is not None and not self._alone and _answered(connection, session.id, reply):
@@ -106,8 +107,7 @@ class SQLiteStore:
             write_changes(connection, changes)
 
         try:
-            tallies = [tallies_of(item) for item in (ended, record) if item is not None]
-            await self._worker.ask(work, writes=True, tallies=tallies, rows=rows if alike else None)
+            await self._worker.write(rows, work)
         except BaseException:  # also a cancelled wait: whether it was written is not known
             self._memory.forget(session.id)
             raise

@@ -32,18 +32,29 @@ Row = tuple[Any, ...]
 class Rows:
     """What one turn writes.
 
-    ``known``: where the session's rows were before; None when that is to be looked up. ``records``: without their
-    numbers, which ``last`` and ``length`` follow from when they are written. ``reply``: a body that no record holds.
+    ``known``: where the session's rows were before; None when that is to be looked up. ``recorded``: the records that
+    ``records`` are the rows of, without their numbers: ``last`` and ``length`` are known when these are written.
+    ``reply``: a body that no record holds. ``together``: may be written with the rows of other turns.
     """
 
-    __slots__ = ("known", "last", "length", "past", "records", "reply", "session")
+    __slots__ = ("known", "last", "length", "past", "recorded", "records", "reply", "session", "together")
 
-    def __init__(self, session: Row, known: Trail | None, past: int, records: Sequence[Row], reply: Row | None) -> None:
+    def __init__(
+        self,
+        session: Row,
+        known: Trail | None,
+        past: int,
+        recorded: tuple[Record, ...],
+        records: Sequence[Row],
+        reply: Row | None,
+    ) -> None:
         self.session = session
         self.known = known
         self.past = past
+        self.recorded = recorded
         self.records = records
         self.reply = reply
+        self.together = False
         self.last = self.length = 0
 
     @property
@@ -67,22 +78,23 @@ def rows_of(
     body = encode(replace(session, history=()) if within and history else session)
     past = len(history) if within else 0
     row = (session.id, session.version, session.state, int(session.closed), session.updated_at.timestamp(), body, past)
-    records = [] if ended is None else [_record_row(ended, None, None)]
-    answer = None
-    if reply is not None:
-        answer = (session.id, reply.key, reply.at.timestamp(), reply.body)
-    if record is not None:
-        held = None
-        if (
-            reply is not None
-            and reply.key == record.message_id
-            and reply.at == record.at
-            and known is not None
-            and known.length + len(records) < MOST
-        ):
-            held, answer = reply.body, None
-        records.append(_record_row(record, held, _own_history(record, added)))
-    return Rows(row, known, past, records, answer)
+    recorded: tuple[Record, ...] = ()
+    records: tuple[Row, ...] = ()
+    if ended is not None:
+        recorded, records = (ended,), (_record_row(ended, None, None),)
+    if record is None:
+        return Rows(row, known, past, recorded, records, None if reply is None else _reply_row(session.id, reply))
+    own = (
+        reply is not None
+        and known is not None
+        and reply.key == record.message_id
+        and reply.at == record.at
+        and known.length + len(records) < MOST
+    )
+    held = reply.body if own and reply is not None else None
+    records = (*records, _record_row(record, held, _own_history(record, added)))
+    answer = None if own or reply is None else _reply_row(session.id, reply)
+    return Rows(row, known, past, (*recorded, record), records, answer)
 
 
 def write(connection: sqlite3.Connection, rows: Rows) -> None:
@@ -199,3 +211,7 @@ def encode(session: Session) -> bytes:
 def _record_row(record: Record, body: bytes | None, history: bytes | int | None) -> Row:
     actions = ",".join(record.actions) if record.actions else ""
     return (*_plain(record), record.at.timestamp(), actions, int(record.opening), body, history)
+
+
+def _reply_row(session_id: str, reply: StoredReply) -> Row:
+    return (session_id, reply.key, reply.at.timestamp(), reply.body)

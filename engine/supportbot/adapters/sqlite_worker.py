@@ -7,8 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
@@ -17,11 +16,12 @@ from supportbot.adapters.sqlite_schema import prepare
 from supportbot.adapters.sqlite_turns import Rows, write, write_all
 from supportbot.errors import StoreError
 from supportbot.runtime.ports import Conflict, Then
-from supportbot.runtime.tallies import Tallies
+from supportbot.runtime.tallies import Key, add_tallies
 
 log = logging.getLogger("supportbot.store")
 
 _BATCH = 256
+_APART = 0.008  # seconds between the beginnings of two transactions, when turns come close together
 _AGAIN_SECONDS = 0.02  # between two tries to open a file that somebody else is making
 _WAITING = 10_000  # rounds of jobs; whoever comes when so many wait is refused at once
 _ADD_TALLY = (
@@ -34,23 +34,21 @@ Work = Callable[[sqlite3.Connection], Any]
 
 
 class _Job:
-    __slots__ = ("alone", "answer", "failure", "future", "loop", "rows", "tallies", "then", "work", "writes")
+    __slots__ = ("alone", "answer", "failure", "future", "loop", "rows", "then", "work", "writes")
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        work: Work,
-        writes: bool,
-        tallies: Sequence[Tallies],
-        alone: bool,
+        work: Work | None,
         rows: Rows | None,
         then: Then | None = None,
+        writes: bool = True,
+        alone: bool = False,
     ) -> None:
         self.work = work
         self.rows = rows
         self.writes = writes
         self.alone = alone
-        self.tallies = tallies
         self.loop = loop
         self.then = then
         self.future: asyncio.Future[Any] | None = loop.create_future() if then is None else None
@@ -75,34 +73,26 @@ class SQLiteWorker:
         self._connection: sqlite3.Connection | None = None
         self._closed = False
 
-    async def ask(
-        self,
-        work: Callable[[sqlite3.Connection], Result],
-        *,
-        writes: bool,
-        tallies: Sequence[Tallies] = (),
-        alone: bool = False,
-        rows: Rows | None = None,
-    ) -> Result:
+    async def ask(self, work: Callable[[sqlite3.Connection], Result], *, writes: bool, alone: bool = False) -> Result:
         """Run ``work`` in the thread; what writes is on the disk on return. Raises StoreError.
 
-        ``alone``: in no transaction, not even in that of other jobs. ``rows``: all that ``work`` would write, when it
-        answers nothing; they may be written together with those of other jobs instead.
+        ``alone``: in no transaction, not even in that of other jobs.
         """
-        job = _Job(asyncio.get_running_loop(), work, writes, tallies, alone, rows)
-        self._gather(job)
-        assert job.future is not None
-        answer: Result = await job.future
+        answer: Result = await self._done(_Job(asyncio.get_running_loop(), work, None, None, writes, alone))
         return answer
 
-    def hand_in(self, rows: Rows, tallies: Sequence[Tallies], then: Then) -> None:
+    async def write(self, rows: Rows, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Write a turn; on return it is on the disk. ``work`` does it, unless ``rows.together``. Raises StoreError."""
+        await self._done(_Job(asyncio.get_running_loop(), work, rows))
+
+    def hand_in(self, rows: Rows, then: Then) -> None:
         """Write a turn. ``then`` is called in this event loop when it is on the disk, or with what went wrong."""
+        self._gather(_Job(asyncio.get_running_loop(), None, rows, then))
 
-        def work(connection: sqlite3.Connection) -> None:
-            write(connection, rows)
-
-        together = rows if rows.plain else None
-        self._gather(_Job(asyncio.get_running_loop(), work, True, tallies, False, together, then))
+    async def _done(self, job: _Job) -> Any:
+        self._gather(job)
+        assert job.future is not None
+        return await job.future
 
     def _gather(self, job: _Job) -> None:
         if self._closed:
@@ -151,9 +141,15 @@ class SQLiteWorker:
     # --- in the thread -----------------------------------------------------------------------
 
     def _serve(self) -> None:
-        going = True
+        """A commit costs as much of the CPU as the rows of ten turns: when turns come close together, more are
+        waited for. Whoever asks when nobody else does waits for nothing."""
+        going, crowded, began = True, False, 0.0
         while going:
-            taken = [self._jobs.get(), *self._waiting()]
+            taken = [self._jobs.get()]
+            if crowded and (early := began + _APART - time.monotonic()) > 0:
+                time.sleep(early)
+            began = time.monotonic()
+            taken += self._waiting()
             going = None not in taken
             jobs = [job for some in taken if some is not None for job in some if not job.dropped]
             if together := [job for job in jobs if not job.alone]:
@@ -162,6 +158,7 @@ class SQLiteWorker:
                 if job.alone:
                     self._run([job])
             self._tell(jobs)
+            crowded = len(jobs) > 1
         if self._connection is not None:
             self._connection.close()
 
@@ -190,23 +187,24 @@ class SQLiteWorker:
     def _transact(self, jobs: list[_Job]) -> None:
         connection = self._opened()
         writes = any(job.writes for job in jobs)
-        added: Counter[tuple[str, str]] = Counter()
+        added: dict[Key, float] = {}
         try:
             if writes:
                 connection.execute("BEGIN IMMEDIATE")  # a later upgrade from reading would fail at once, not wait
             written = writes and self._written_together(connection, jobs)
             for job in jobs:
                 job.failure = None
+                rows = job.rows
                 try:
-                    if job.rows is None or not written:
-                        job.answer = job.work(connection)
-                    for tallies in job.tallies:
-                        _add(added, tallies)
+                    if rows is None or not (written and rows.together):
+                        job.answer = self._worked(connection, job)
+                    if rows is not None:
+                        for record in rows.recorded:
+                            add_tallies(added, record)
                 except Conflict as refused:  # found before anything was written: it does not undo its neighbours
                     job.failure = refused
             if added:
-                rows = [(name, labels, value) for (name, labels), value in added.items()]
-                connection.executemany(_ADD_TALLY, rows)
+                connection.executemany(_ADD_TALLY, [(*key, value) for key, value in added.items()])
             if writes:
                 connection.execute("COMMIT")
         except BaseException:
@@ -215,9 +213,16 @@ class SQLiteWorker:
             raise
 
     @staticmethod
+    def _worked(connection: sqlite3.Connection, job: _Job) -> Any:
+        if job.work is not None:
+            return job.work(connection)
+        assert job.rows is not None
+        return write(connection, job.rows)
+
+    @staticmethod
     def _written_together(connection: sqlite3.Connection, jobs: list[_Job]) -> bool:
         """Whether all plain rows of turns are written: few statements take half the time of some for each turn."""
-        turns = [job.rows for job in jobs if job.rows is not None]
+        turns = [job.rows for job in jobs if job.rows is not None and job.rows.together]
         if write_all(connection, turns):
             return True
         connection.execute("ROLLBACK")  # nothing but them is in the transaction yet
@@ -280,11 +285,6 @@ def _resolve(jobs: list[_Job]) -> None:
             job.future.set_result(job.answer)
         else:
             job.future.set_exception(job.failure)
-
-
-def _add(added: Counter[tuple[str, str]], tallies: Mapping[tuple[str, str], float]) -> None:
-    for key, value in tallies.items():
-        added[key] += value  # type: ignore[assignment]  # a Counter of floats
 
 
 _REMEDIES = (
