@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,6 +25,7 @@ from supportbot.runtime.ports import ActionResult, Record
 from supportbot.runtime.results import Answer, TurnResult
 from supportbot.server.options import ServerOptions
 from supportbot.server.service import Service
+from supportbot.server.turns import settle
 
 SAID = st.sampled_from(
     ["my printer is offline", "my details", "open a ticket", "goodbye", "yes", "no", "what", "", "a@b.co", "card 4111 1111 1111 1111"]
@@ -67,6 +69,13 @@ class Talk:
             return None
         assert not over.done(), "it is told after the call"
         return over
+
+
+async def turn(service: Service, message: Message, seconds: float) -> Answer:
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[Answer] = loop.create_future()
+    service.turn(message, body, loop.time() + seconds, partial(settle, answer))
+    return await answer
 
 
 def plain(record: Record) -> Record:
@@ -154,7 +163,7 @@ def test_a_session_that_somebody_else_went_on_with_is_read_anew(bot: Bot, tmp_pa
         await other.say("my printer is offline", "m1")
         service = Service(talk.conversations, ServerOptions())
         message = Message("m2", "s1", "my printer is offline", "chat", talk.clock.now())
-        answer = await service.turn(message, body, asyncio.get_running_loop().time() + 5)
+        answer = await turn(service, message, 5)
         assert answer.body.startswith(b"3 ")
         assert service.in_work == 0
         await talk.store.close()
@@ -168,12 +177,11 @@ def test_a_turn_goes_on_when_its_caller_does_not_wait(bot: Bot, tmp_path: Path) 
         talk = Talk(bot, tmp_path / "s.db")
         await talk.say("my printer is offline", "m0")
         service = Service(talk.conversations, ServerOptions())
-        loop = asyncio.get_running_loop()
         other = sqlite3.connect(tmp_path / "s.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         message = Message("m1", "s1", "my printer is offline", "chat", talk.clock.now())
         with pytest.raises(TimeoutError):
-            await service.turn(message, body, loop.time() + 0.05)
+            await turn(service, message, 0.05)
         assert service.in_work == 1
         other.execute("ROLLBACK")
         other.close()

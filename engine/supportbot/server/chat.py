@@ -155,7 +155,7 @@ def render(result: TurnResult, request_id: str) -> bytes:
             session.category if decision is None else decision.category,
             GREETING if decision is None else decision.handler,
             _model(outcomes) if outcomes else _UNASKED,
-            called_actions(result) if outcomes else [],
+            called_actions(outcomes) if outcomes else [],
             result.revision,
             request_id,
         )

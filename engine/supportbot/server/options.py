@@ -90,7 +90,6 @@ class ServerOptions:
 
 
 @lru_cache(maxsize=1024)
-@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     """Whether a host name or address, without a port, can only mean this machine."""
     name = host.strip("[]").rstrip(".").casefold()

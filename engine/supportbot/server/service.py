@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine, Sequence
-from contextvars import copy_context
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -14,14 +13,14 @@ from aiohttp import web
 from supportbot.decision.conclude import GREETING, start_session, welcome
 from supportbot.errors import SettingsError
 from supportbot.model.bot import Bot
-from supportbot.model.decision import CallAction, CallModel, Reply
+from supportbot.model.decision import CallAction, CallModel, Outcome, Reply
 from supportbot.model.session import Message, Turn
 from supportbot.model.steps import Step
 from supportbot.runtime.attempt import Asked
 from supportbot.runtime.conversation import Over
 from supportbot.runtime.delivery import Delivery, Push
 from supportbot.runtime.metrics import Metrics
-from supportbot.runtime.ports import Clock, Conflict, Model, Store
+from supportbot.runtime.ports import Clock, Model, Store
 from supportbot.runtime.rates import Rates
 from supportbot.runtime.results import Answer, Render, TurnResult
 from supportbot.server import logs
@@ -29,9 +28,9 @@ from supportbot.server.deadlines import Deadlines
 from supportbot.server.observing import Beside
 from supportbot.server.options import ServerOptions, is_loopback
 from supportbot.server.salesiq_channel import Channel, read_channel
+from supportbot.server.turns import GOES_ON, CallersTurn, Told
 
 T = TypeVar("T")
-GOES_ON = "turn goes on without its caller"
 MOMENT = 0.01  # seconds
 
 
@@ -82,8 +81,8 @@ class Service:
         self.beside = beside or Beside()
         self.sessions, self.addresses = Rates(), Rates()
         self._work: set[asyncio.Task[object]] = set()
-        self._at_once = 0  # turns in work without a task
-        self._deadlines = Deadlines()
+        self.at_once = 0  # turns in work without a task
+        self.deadlines = Deadlines()
 
     @property
     def bot(self) -> Bot:
@@ -95,7 +94,7 @@ class Service:
 
     @property
     def in_work(self) -> int:
-        return len(self._work) + self._at_once
+        return len(self._work) + self.at_once
 
     @property
     def channel(self) -> Channel:
@@ -155,59 +154,33 @@ class Service:
         try:
             answer = await talk(message, request_id, render, greets=greets, delivery=delivery)
         except Exception as failure:
-            self.beside.turn_failed(message.channel, failure)
+            self.failed(message.channel, failure)
             raise
-        self._note(message.channel, answer)
+        self.note(message.channel, answer)
         return answer
 
-    def _note(self, channel: str, answer: Answer) -> None:
+    def turn(self, message: Message, render: Render, deadline: float, told: Told, *, greets: bool = False) -> None:
+        """One turn, noted and logged. ``told`` hears how it ended, or at ``deadline`` (loop time) that it goes on."""
+        CallersTurn(self, Asked(message, logs.REQUEST_ID.get(), greets, None, render), told).begin(deadline)
+
+    # --- what turns need (turns.py) ------------------------------------------------------------
+
+    def begin_at_once(self, asked: Asked, over: Over) -> bool:
+        return self.conversations.at_once(asked, over)
+
+    def answer_slowly(self, asked: Asked) -> Coroutine[None, None, Answer]:
+        assert asked.render is not None
+        return self.answer(asked.message, asked.render, greets=asked.greets)
+
+    def note(self, channel: str, answer: Answer) -> None:
         self.beside.answered(channel, answer)
         if answer.result is not None:
             self.observe(answer.result)
         else:
             logs.log(logging.INFO, "repeated message")
 
-    async def turn(self, message: Message, render: Render, deadline: float, *, greets: bool = False) -> Answer:
-        """One turn, noted and logged. Raises TimeoutError at ``deadline`` (loop time); the turn goes on.
-
-        Most turns wait for their commit only, and then there is no task to be made for them.
-        """
-        waiter: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        context = copy_context()
-
-        def over(answered: Answer, failure: Exception | None) -> None:
-            self._at_once -= 1
-            context.run(self._over, message.channel, answered, failure, waiter)
-
-        try:
-            begun = self.conversations.at_once(Asked(message, logs.REQUEST_ID.get(), greets, None, render), over)
-        except Exception as failure:
-            self.beside.turn_failed(message.channel, failure)
-            raise
-        if not begun:
-            return await self.wait(self.start(self.answer(message, render, greets=greets)), deadline)
-        self._at_once += 1
-        try:
-            return await self._deadlines.wait(waiter, deadline)
-        except Conflict:  # another process went on with the session meanwhile
-            return await self.wait(self.start(self.answer(message, render, greets=greets)), deadline)
-        except (TimeoutError, asyncio.CancelledError):
-            logs.log(logging.WARNING, GOES_ON)
-            raise
-
-    def _over(self, channel: str, answer: Answer, failure: Exception | None, waiter: asyncio.Future[Answer]) -> None:
-        """A turn that was begun at once is committed, or not."""
-        if failure is None:
-            self._note(channel, answer)
-            if not waiter.done():
-                waiter.set_result(answer)
-            return
-        if not isinstance(failure, Conflict):
-            self.beside.turn_failed(channel, failure)
-        if waiter.done():
-            logs.log_failure("late turn failed", failure)
-        else:
-            waiter.set_exception(failure)
+    def failed(self, channel: str, failure: Exception) -> None:
+        self.beside.turn_failed(channel, failure)
 
     def start(self, work: Coroutine[None, None, T]) -> asyncio.Task[T]:
         """Work that is finished even when nobody waits for it any more."""
@@ -219,7 +192,7 @@ class Service:
     async def wait(self, task: asyncio.Task[T], deadline: float) -> T:
         """The result of started work. Raises TimeoutError at ``deadline`` (loop time); the work goes on."""
         try:
-            await self._deadlines.wait_for_task(task, deadline)
+            await self.deadlines.wait(task, deadline)
         finally:
             if not task.done():
                 logs.log(logging.WARNING, GOES_ON)
@@ -235,7 +208,7 @@ class Service:
         """Wait for the turns in work, at most the grace time; then they are cancelled."""
         seconds = asyncio.get_running_loop().time
         ends = seconds() + self.options.limits.grace
-        while self._at_once and seconds() < ends:
+        while self.at_once and seconds() < ends:
             await asyncio.sleep(MOMENT)
         if not self._work:
             return
@@ -257,26 +230,25 @@ def _report(task: asyncio.Task[T]) -> None:
 
 
 def _log_turn(result: TurnResult) -> None:
-    decision, record = result.decision, result.record
+    decision, session, record, outcomes = result.decision, result.session, result.record, result.outcomes
     facts: dict[str, object] = {
         "handler": decision.handler if decision else GREETING,
         "kind": decision.kind if decision else "",
-        "category": result.session.category,
+        "category": session.category,
         "state": record.state if record else "",
-        "next_state": result.session.state,
-        "actions": called_actions(result),
-        "turn": result.session.turns,
+        "next_state": session.state,
+        "actions": called_actions(outcomes) if outcomes else (),
+        "turn": session.turns,
     }
-    for outcome in result.outcomes:
+    for outcome in outcomes:
         if isinstance(outcome.effect, CallModel):
-            facts |= {"model": outcome.model, "tokens": outcome.tokens_in + outcome.tokens_out}
-    errors = [outcome.error for outcome in result.outcomes if outcome.error]
-    if errors:
+            facts["model"], facts["tokens"] = outcome.model, outcome.tokens_in + outcome.tokens_out
+    if errors := [outcome.error for outcome in outcomes if outcome.error]:
         facts["errors"] = errors
     if record:
         facts["seconds"] = round(record.elapsed, 4)
     logs.log(logging.INFO, "decided", **facts)
 
 
-def called_actions(result: TurnResult) -> list[str]:
-    return [outcome.effect.action for outcome in result.outcomes if isinstance(outcome.effect, CallAction)]
+def called_actions(outcomes: Sequence[Outcome]) -> list[str]:
+    return [outcome.effect.action for outcome in outcomes if isinstance(outcome.effect, CallAction)]

@@ -7,7 +7,7 @@ What is said and noted of a message is the same on both.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import copy_context
 from typing import Protocol
 
@@ -18,7 +18,7 @@ from supportbot.server import logs
 from supportbot.server.middlewares import apology, note, refuse_crowds, request_id_of, trace_of
 from supportbot.server.responses import REQUEST_ID_HEADER, Prepared
 from supportbot.server.service import Service
-from supportbot.server.views import CHAT, answer_body
+from supportbot.server.views import CHAT, begin_answer
 
 
 class Caller(Protocol):
@@ -73,7 +73,7 @@ class Straight:
 class _Exchange:
     """A message and its answer."""
 
-    __slots__ = ("_caller", "_revision", "_seconds", "_service", "_started", "_turn")
+    __slots__ = ("_caller", "_revision", "_seconds", "_service", "_started")
 
     def __init__(self, service: Service, seconds: Callable[[], float], caller: Caller) -> None:
         self._service = service
@@ -90,24 +90,17 @@ class _Exchange:
         trace_of(message.headers)
         try:
             refuse_crowds(service, self._caller.address)
+            begin_answer(service, body, self._started, self._told)
         except Exception as failure:
-            self._end(apology(failure, hdrs.METH_POST, CHAT))
-            return
-        self._turn: Coroutine[asyncio.Future[None], None, Prepared] = answer_body(service, body, self._started)
-        self._step()
+            self._told(failure)
 
-    def _step(self, _done: object = None) -> None:
-        """Go on with the turn until it waits for a future, as a task would."""
-        try:
-            future = self._turn.send(None)
-        except StopIteration as end:
-            self._end(end.value)
-        except Exception as failure:
-            self._end(apology(failure, hdrs.METH_POST, CHAT))
-        except asyncio.CancelledError:  # the server stops
+    def _told(self, end: Prepared | BaseException) -> None:
+        if isinstance(end, Prepared):
+            self._end(end)
+        elif isinstance(end, Exception):
+            self._end(apology(end, hdrs.METH_POST, CHAT))
+        else:  # the server stops
             self._caller.answered(False)
-        else:
-            future.add_done_callback(self._step)
 
     def _end(self, response: Prepared) -> None:
         service, keep_alive = self._service, False

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from aiohttp import web
 
 from supportbot import __version__
 from supportbot.errors import StoreError
-from supportbot.runtime.results import TurnResult
+from supportbot.runtime.results import Answer, TurnResult
 from supportbot.server import chat, logs
 from supportbot.server.bodies import read_body, require_json_type
 from supportbot.server.middlewares import STARTED
@@ -19,6 +22,7 @@ from supportbot.server.observing import Pulse
 from supportbot.server.problems import Problem, json_response
 from supportbot.server.responses import Prepared
 from supportbot.server.service import SERVICE, Service
+from supportbot.server.turns import GOES_ON, settle
 
 CHAT = "/chat"
 REPEATED = (("X-Repeated", "true"),)  # the message was answered before, and this is that answer
@@ -47,10 +51,20 @@ async def chat_turn(service: Service, request: web.Request) -> Prepared:
 
 
 async def answer_body(service: Service, body: bytes, started: float) -> Prepared:
-    """The turn that the body of a request asks for. ``started``: when the request came, in loop time.
+    """The turn that the body of a request asks for. ``started``: when the request came, in loop time."""
+    response: asyncio.Future[Prepared] = asyncio.get_running_loop().create_future()
+    begin_answer(service, body, started, partial(settle, response))
+    try:
+        return await response
+    except asyncio.CancelledError:
+        logs.log(logging.WARNING, GOES_ON)
+        raise
 
-    It is also driven without a task (straight.py), so it waits for futures only.
-    """
+
+def begin_answer(
+    service: Service, body: bytes, started: float, told: Callable[[Prepared | BaseException], None]
+) -> None:
+    """The same for who is told of the response instead of waiting for it. Raises Problem."""
     limits, request_id = service.options.limits, logs.REQUEST_ID.get()
     asked = chat.read(body, limits, request_id)
     logs.SESSION_ID.set(asked.session_id)
@@ -59,20 +73,27 @@ async def answer_body(service: Service, body: bytes, started: float) -> Prepared
     def render(result: TurnResult) -> bytes:
         return chat.render(result, request_id)
 
+    def over(end: Answer | BaseException) -> None:
+        told(_response(service, end))
+
     message = asked.message(service.now())
-    try:
-        answer = await service.turn(message, render, started + limits.chat_seconds, greets=not asked.text)
-    except TimeoutError:
+    service.turn(message, render, started + limits.chat_seconds, over, greets=not asked.text)
+
+
+def _response(service: Service, end: Answer | BaseException) -> Prepared | BaseException:
+    """What the caller gets when a turn has come to its end; an exception becomes a response further out."""
+    if isinstance(end, TimeoutError):
         service.beside.failed("chat_endpoint_error", "a turn took longer than its deadline")
         detail = "The answer takes too long. It is still being worked on; ask again in a moment."
-        raise Problem(503, detail, {"Retry-After": "5"}) from None
-    except Exception as failure:
-        service.beside.failed("chat_endpoint_error", type(failure).__name__)
-        raise
+        return Problem(503, detail, {"Retry-After": "5"})
+    if isinstance(end, BaseException):
+        if isinstance(end, Exception):
+            service.beside.failed("chat_endpoint_error", type(end).__name__)
+        return end
     service.beside.worked("chat_endpoint_error")
-    if answer.result is None:
-        return Prepared(answer.body, headers=REPEATED, told=True)
-    return Prepared(answer.body, answer.result.revision, told=True)
+    if end.result is None:
+        return Prepared(end.body, headers=REPEATED, told=True)
+    return Prepared(end.body, end.result.revision, told=True)
 
 
 def _refuse_floods(service: Service, session_id: str) -> None:
