@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -18,10 +18,10 @@ from supportbot.model.session import Exchange, Session
 from supportbot.runtime.ports import Conflict, Record, StoredReply
 
 _PLAIN = tuple(name for name in Record.__struct_fields__ if name not in ("at", "actions", "opening"))
-_RECORD_COLUMNS = (*_PLAIN, "at", "actions", "opening", "body", "history", "number", "before")
+_RECORD_COLUMNS = (*_PLAIN, "at", "actions", "opening", "body", "history", "before")
 _SESSION_COLUMNS = ("id", "version", "state", "closed", "updated_at", "body", "past", "last", "length")
 _PUT_REPLY = "INSERT OR REPLACE INTO replies (session_id, key, at, body) VALUES (?, ?, ?, ?)"
-_AT_ONCE = 32  # rows of a statement
+_AT_ONCE = 32  # rows of a statement; SQLite keeps one prepared for each number of them
 
 _encode = msgspec.json.Encoder().encode
 _plain = attrgetter(*_PLAIN)
@@ -33,7 +33,8 @@ class Rows:
     """What one turn writes.
 
     ``known``: where the session's rows were before; None when that is to be looked up. ``recorded``: the records that
-    ``records`` are the rows of, without their numbers: ``last`` and ``length`` are known when these are written.
+    ``records`` are the rows of, without the number of the one before: ``last`` and ``length`` are known when these are
+    written.
     ``reply``: a body that no record holds. ``together``: may be written with the rows of other turns.
     """
 
@@ -60,7 +61,7 @@ class Rows:
     @property
     def plain(self) -> bool:
         """Whether the rows of session and records are all that there is to do."""
-        return self.reply is None and self.known is not None and self.known.length + len(self.records) <= MOST
+        return self.reply is None and len(self.records) < 2 and self.known is not None and self.known.length < MOST
 
 
 def rows_of(
@@ -110,8 +111,12 @@ def write(connection: sqlite3.Connection, rows: Rows) -> None:
         stored_version, trail = stored
         if stored_version != version - 1 or rows.known not in (None, trail):
             raise Conflict(session_id)
-    rows.known = trail
-    _write(connection, [rows])
+    last = trail.last
+    for record in rows.records:
+        last = connection.execute(_add_records(1), (*record, last)).lastrowid or 0
+    rows.last = last
+    rows.length = trail.length + len(rows.records)
+    connection.execute(_put_sessions(1), (*rows.session, last, rows.length))
     if rows.length > MOST >= trail.length:
         bodies_to_replies(connection, session_id)
     if rows.reply is not None:
@@ -120,41 +125,38 @@ def write(connection: sqlite3.Connection, rows: Rows) -> None:
 
 def write_all(connection: sqlite3.Connection, turns: Sequence[Rows]) -> bool:
     """Write several plain turns, with few statements; False when one is a Conflict: the caller takes all back."""
-    return not turns or _write(connection, turns)
-
-
-def _write(connection: sqlite3.Connection, turns: Sequence[Rows]) -> bool:
-    (number,) = connection.execute("SELECT coalesce(max(number), 0) FROM records").fetchone()
-    sessions: list[Any] = []
     records: list[Any] = []
     for rows in turns:
-        last, length, _ = rows.known or NOWHERE
         for record in rows.records:
-            number += 1
             records += record
-            records.append(number)
-            records.append(last)
-            last = number
-        rows.last = last
-        rows.length = length + len(rows.records)
+            records.append((rows.known or NOWHERE).last)
+    _, number = _put(connection, _add_records, records, len(_RECORD_COLUMNS))
+    number -= len(records) // len(_RECORD_COLUMNS)  # a transaction has the next numbers for itself
+    sessions: list[Any] = []
+    for rows in turns:
+        last, length, _ = rows.known or NOWHERE
+        if rows.records:
+            number += 1
+            last, length = number, length + 1
+        rows.last, rows.length = last, length
         sessions += rows.session
         sessions.append(last)
-        sessions.append(rows.length)
-    if _put(connection, _put_sessions, sessions, len(_SESSION_COLUMNS)) < len(turns):
-        return False
-    _put(connection, _add_records, records, len(_RECORD_COLUMNS))
-    return True
+        sessions.append(length)
+    return _put(connection, _put_sessions, sessions, len(_SESSION_COLUMNS))[0] == len(turns)
 
 
-def _put(connection: sqlite3.Connection, statement: Any, values: list[Any], width: int) -> int:
-    """Rows that were written; a statement takes a power of two of them, so that few are ever prepared."""
-    changed, at, left = 0, 0, len(values) // width
-    while left:
-        count = min(_AT_ONCE, 1 << (left.bit_length() - 1))
-        end = at + count * width
-        changed += connection.execute(statement(count), values[at:end]).rowcount
-        at, left = end, left - count
-    return changed
+def _put(
+    connection: sqlite3.Connection, statement: Callable[[int], str], values: list[Any], width: int
+) -> tuple[int, int]:
+    """How many rows were written, and the number of the last one."""
+    changed = number = 0
+    most = _AT_ONCE * width
+    for at in range(0, len(values), most):
+        some = values[at : at + most]
+        done = connection.execute(statement(len(some) // width), some)
+        changed += done.rowcount
+        number = done.lastrowid or 0
+    return changed, number
 
 
 @cache

@@ -223,7 +223,7 @@ class SQLiteWorker:
     def _written_together(connection: sqlite3.Connection, jobs: list[_Job]) -> bool:
         """Whether all plain rows of turns are written: few statements take half the time of some for each turn."""
         turns = [job.rows for job in jobs if job.rows is not None and job.rows.together]
-        if write_all(connection, turns):
+        if not turns or write_all(connection, turns):
             return True
         connection.execute("ROLLBACK")  # nothing but them is in the transaction yet
         connection.execute("BEGIN IMMEDIATE")
