@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import tempfile
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -251,5 +252,35 @@ def test_a_turn_that_rests_on_what_was_erased_meanwhile_is_a_conflict(tmp_path: 
         assert await one.load("s1") is None
         await one.close()
         await two.close()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("keep", [0, 10])
+def test_what_a_record_masks_is_in_clear_only_as_long_as_the_history_has_it(tmp_path: Path, keep: int) -> None:
+    canary = "Quetzalcoatl"
+
+    async def run() -> None:
+        store = SQLiteStore(tmp_path / "s.db", keep=keep)
+        history: tuple[Exchange, ...] = ()
+        for number in range(1, 12):
+            at = NOW + timedelta(seconds=number)
+            said = canary if number == 3 else f"said {number}"
+            history = (*history, Exchange(said, "hi", "h", at))[-LONGEST:]
+            told = replace(record(f"r{number}"), at=at, text="[name]" if number == 3 else said)
+            assert (await store.load("s1") is None) == (number == 1)
+            await store.commit(session(version=number, history=history), told)
+            loaded = await store.load("s1")
+            assert loaded is not None
+            assert loaded.history == history
+            rows = await store._worker.ask(
+                lambda connection: connection.execute("SELECT * FROM records").fetchall(), writes=False
+            )
+            assert canary not in str(rows)
+        await store.commit(session(version=12), None)
+        await store.close()
+        kept = sqlite3.connect(tmp_path / "s.db")
+        assert canary not in str(kept.execute("SELECT * FROM sessions").fetchall())
+        kept.close()
 
     asyncio.run(run())

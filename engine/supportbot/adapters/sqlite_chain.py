@@ -29,8 +29,8 @@ WITH RECURSIVE own (number, before) AS (
 """
 _EVERY = 1 << 62
 _HISTORY = f"""
-{_OWN} SELECT history, text, reply, handler, at FROM own CROSS JOIN records USING (number)
-WHERE history IS NOT NULL LIMIT :past
+{_OWN} SELECT text, reply, handler, at, topic FROM own CROSS JOIN records USING (number)
+WHERE topic IS NOT NULL LIMIT :past
 """
 _KEYS = f"""
 {_OWN} SELECT message_id FROM own CROSS JOIN records USING (number) WHERE body IS NOT NULL
@@ -57,7 +57,6 @@ _MOVE_OWN = _MOVE.format(numbers=f"{_OWN} SELECT number FROM own")
 _MOVE_OLD = _MOVE.format(numbers="SELECT number FROM records WHERE at < :before ORDER BY at, number LIMIT :limit")
 
 _session = msgspec.json.Decoder(Session)
-_exchanges = msgspec.json.Decoder(tuple[Exchange, ...])
 
 
 class Trail(NamedTuple):
@@ -91,7 +90,7 @@ def read_session(connection: sqlite3.Connection, session_id: str) -> tuple[Sessi
     session, trail = decode(session_id, row[0]), Trail(*row[1:])
     if trail.past:
         rows = connection.execute(_HISTORY, _own(session_id, past=trail.past)).fetchall()
-        session = msgspec.structs.replace(session, history=_history(session_id, rows, trail.past))
+        session = msgspec.structs.replace(session, history=tuple(_exchange(row) for row in reversed(rows)))
     return session, trail
 
 
@@ -166,27 +165,14 @@ def decode(session_id: str, body: bytes) -> Session:
     try:
         return _session.decode(body)
     except (msgspec.MsgspecError, ValueError, RecursionError) as failure:
-        raise _unreadable(session_id, failure) from failure
+        raise StoreError(
+            f"session {session_id!r} in the store cannot be read ({failure}): delete that session, it then starts again"
+        ) from failure
 
 
-def _history(session_id: str, rows: list[Any], past: int) -> tuple[Exchange, ...]:
-    """``rows``: the newest first."""
-    found: list[Exchange] = []
-    try:
-        for own, text, reply, handler, at in rows:
-            if isinstance(own, int):
-                found.append(Exchange(text, reply, handler, datetime.fromtimestamp(at, UTC), bool(own)))
-            else:
-                found.extend(reversed(_exchanges.decode(own)))
-    except (msgspec.MsgspecError, ValueError, RecursionError) as failure:
-        raise _unreadable(session_id, failure) from failure
-    return tuple(reversed(found[:past]))
-
-
-def _unreadable(session_id: str, failure: Exception) -> StoreError:
-    return StoreError(
-        f"session {session_id!r} in the store cannot be read ({failure}): delete that session, it then starts again"
-    )
+def _exchange(row: tuple[Any, ...]) -> Exchange:
+    said, answered, handler, at, topic = row
+    return Exchange(said, answered, handler, datetime.fromtimestamp(at, UTC), bool(topic))
 
 
 def _own(session_id: str, most: int = _EVERY, **values: object) -> dict[str, object]:

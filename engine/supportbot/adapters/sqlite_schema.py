@@ -65,7 +65,8 @@ DROP TABLE sorted_replies;
 CREATE UNIQUE INDEX replies_by_key ON replies (session_id, key);
 CREATE INDEX replies_by_time ON replies (at)
 """
-# A turn is written at the end of `records`, with its reply and what it adds to the history, and once in `sessions`.
+# A turn is written at the end of `records`, with its reply, and once in `sessions`; a history is what
+# records say, where they say the same, and `topic` what they do not say.
 # A session's records hang together (sqlite_chain.py): no index by session and no table of replies takes a page for each
 # turn. Records of sessions that were purged before them hang on nothing, and would be purged within the hour.
 _FIFTH = """
@@ -83,7 +84,7 @@ CREATE TABLE records (
     actions TEXT NOT NULL, model TEXT NOT NULL, tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL,
     error TEXT NOT NULL, elapsed REAL NOT NULL, day TEXT NOT NULL, conversation TEXT NOT NULL,
     opening INTEGER NOT NULL, result TEXT NOT NULL, cost REAL NOT NULL, saved INTEGER NOT NULL,
-    body BLOB, history BLOB);
+    body BLOB, topic INTEGER);
 INSERT INTO records SELECT rowid, coalesce(lag(rowid) OVER (PARTITION BY session_id ORDER BY rowid), 0),
     id, session_id, message_id, request_id, at, revision, channel, text, reply, state, next_state, category, handler,
     kind, actions, model, tokens_in, tokens_out, error, elapsed, day, conversation, opening, result, cost, saved,

@@ -18,7 +18,7 @@ from supportbot.model.session import Exchange, Session
 from supportbot.runtime.ports import Conflict, Record, StoredReply
 
 _PLAIN = tuple(name for name in Record.__struct_fields__ if name not in ("at", "actions", "opening"))
-_RECORD_COLUMNS = (*_PLAIN, "at", "actions", "opening", "body", "history", "before")
+_RECORD_COLUMNS = (*_PLAIN, "at", "actions", "opening", "body", "topic", "before")
 _SESSION_COLUMNS = ("id", "version", "state", "closed", "updated_at", "body", "past", "last", "length")
 _PUT_REPLY = "INSERT OR REPLACE INTO replies (session_id, key, at, body) VALUES (?, ?, ?, ?)"
 _AT_ONCE = 32  # rows of a statement; SQLite keeps one prepared for each number of them
@@ -73,11 +73,8 @@ def rows_of(
     if kept is not None and (kept.session is None or kept.session.version == session.version - 1):
         known = kept.trail
         before = () if kept.session is None else kept.session.history
-    history = session.history
-    added = _added(before, history) if known is not None and (known.past or not before) else history
-    within = not added or record is not None  # else the history stays in the session's own row
-    body = encode(replace(session, history=()) if within and history else session)
-    past = len(history) if within else 0
+    past, topic = _with_records(session.history, known, before, record)
+    body = encode(replace(session, history=()) if past else session)
     row = (session.id, session.version, session.state, int(session.closed), session.updated_at.timestamp(), body, past)
     recorded: tuple[Record, ...] = ()
     records: tuple[Row, ...] = ()
@@ -93,7 +90,7 @@ def rows_of(
         and known.length + len(records) < MOST
     )
     held = reply.body if own and reply is not None else None
-    records = (*records, _record_row(record, held, _own_history(record, added)))
+    records = (*records, _record_row(record, held, topic))
     answer = None if own or reply is None else _reply_row(session.id, reply)
     return Rows(row, known, past, (*recorded, record), records, answer)
 
@@ -177,6 +174,25 @@ def _marks(columns: int, rows: int) -> str:
     return ", ".join([f"({', '.join('?' * columns)})"] * rows)
 
 
+def _with_records(
+    history: tuple[Exchange, ...], known: Trail | None, before: tuple[Exchange, ...], record: Record | None
+) -> tuple[int, int | None]:
+    """How many exchanges the records hold after this turn, and the ``topic`` of the one that its record holds.
+
+    A record holds one by saying the same. As soon as one is not what its record says, because records are masked, the
+    whole history stays in the session's own row until it is empty again: nothing in clear gets into the records.
+    """
+    if not history or known is None or (before and not known.past):
+        return 0, None
+    added = _added(before, history)
+    if not added:
+        return len(history), None
+    topic = added[0].topic
+    if record is None or added != (Exchange(record.text, record.reply, record.handler, record.at, topic),):
+        return 0, None
+    return len(history), int(topic)
+
+
 def _added(before: tuple[Exchange, ...], history: tuple[Exchange, ...]) -> tuple[Exchange, ...]:
     """What comes after the part of the history that was there before, which may have lost its oldest ones."""
     for start in range(len(before)):
@@ -184,22 +200,6 @@ def _added(before: tuple[Exchange, ...], history: tuple[Exchange, ...]) -> tuple
         if history[: len(old)] == old:
             return history[len(old) :]
     return history
-
-
-def _own_history(record: Record, added: tuple[Exchange, ...]) -> bytes | int | None:
-    """As it stands in the record's row: mostly the record itself says it all but ``topic``."""
-    if not added:
-        return None
-    own = added[0]
-    if (
-        len(added) == 1
-        and own.said == record.text
-        and own.answered == record.reply
-        and own.handler == record.handler
-        and own.at == record.at
-    ):
-        return int(own.topic)
-    return _encode(added)
 
 
 def encode(session: Session) -> bytes:
@@ -210,9 +210,9 @@ def encode(session: Session) -> bytes:
         raise StoreError(f"session {session.id!r} holds something that cannot be stored: {failure}") from failure
 
 
-def _record_row(record: Record, body: bytes | None, history: bytes | int | None) -> Row:
+def _record_row(record: Record, body: bytes | None, topic: int | None) -> Row:
     actions = ",".join(record.actions) if record.actions else ""
-    return (*_plain(record), record.at.timestamp(), actions, int(record.opening), body, history)
+    return (*_plain(record), record.at.timestamp(), actions, int(record.opening), body, topic)
 
 
 def _reply_row(session_id: str, reply: StoredReply) -> Row:

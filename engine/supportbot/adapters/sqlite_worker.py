@@ -21,7 +21,7 @@ from supportbot.runtime.tallies import Key, add_tallies
 log = logging.getLogger("supportbot.store")
 
 _BATCH = 256
-_APART = 0.008  # seconds between the beginnings of two transactions, when turns come close together
+_APART = 0.005  # seconds between the beginnings of two transactions, when turns come close together
 _AGAIN_SECONDS = 0.02  # between two tries to open a file that somebody else is making
 _WAITING = 10_000  # rounds of jobs; whoever comes when so many wait is refused at once
 _ADD_TALLY = (
