@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -16,6 +16,7 @@ from supportbot.adapters.sqlite_memory import Kept
 from supportbot.errors import StoreError
 from supportbot.model.session import Exchange, Session
 from supportbot.runtime.ports import Conflict, Record, StoredReply
+from supportbot.runtime.tallies import Key
 
 _PLAIN = tuple(name for name in Record.__struct_fields__ if name not in ("at", "actions", "opening"))
 _RECORD_COLUMNS = (*_PLAIN, "at", "actions", "opening", "body", "topic", "before")
@@ -142,6 +143,13 @@ def write_all(connection: sqlite3.Connection, turns: Sequence[Rows]) -> bool:
     return _put(connection, _put_sessions, sessions, len(_SESSION_COLUMNS))[0] == len(turns)
 
 
+def add_to_tallies(connection: sqlite3.Connection, added: Mapping[Key, float]) -> None:
+    values: list[Any] = []
+    for (name, labels), value in added.items():
+        values += (name, labels, value)
+    _put(connection, _put_tallies, values, 3)
+
+
 def _put(
     connection: sqlite3.Connection, statement: Callable[[int], str], values: list[Any], width: int
 ) -> tuple[int, int]:
@@ -167,6 +175,14 @@ def _put_sessions(count: int) -> str:
     return (
         f"INSERT INTO sessions ({', '.join(_SESSION_COLUMNS)}) VALUES {_marks(len(_SESSION_COLUMNS), count)} "
         f"ON CONFLICT (id) DO UPDATE SET {changed} WHERE version = excluded.version - 1"
+    )
+
+
+@cache
+def _put_tallies(count: int) -> str:
+    return (
+        f"INSERT INTO tallies (name, labels, value) VALUES {_marks(3, count)} "
+        "ON CONFLICT (name, labels) DO UPDATE SET value = value + excluded.value"
     )
 
 

@@ -13,7 +13,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from supportbot.adapters.sqlite_schema import prepare
-from supportbot.adapters.sqlite_turns import Rows, write, write_all
+from supportbot.adapters.sqlite_turns import Rows, add_to_tallies, write, write_all
 from supportbot.errors import StoreError
 from supportbot.runtime.ports import Conflict, Then
 from supportbot.runtime.tallies import Key, add_tallies
@@ -24,10 +24,6 @@ _BATCH = 256
 _APART = 0.005  # seconds between the beginnings of two transactions, when turns come close together
 _AGAIN_SECONDS = 0.02  # between two tries to open a file that somebody else is making
 _WAITING = 10_000  # rounds of jobs; whoever comes when so many wait is refused at once
-_ADD_TALLY = (
-    "INSERT INTO tallies (name, labels, value) VALUES (?, ?, ?) "
-    "ON CONFLICT (name, labels) DO UPDATE SET value = value + excluded.value"
-)
 
 Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], Any]
@@ -204,7 +200,7 @@ class SQLiteWorker:
                 except Conflict as refused:  # found before anything was written: it does not undo its neighbours
                     job.failure = refused
             if added:
-                connection.executemany(_ADD_TALLY, [(*key, value) for key, value in added.items()])
+                add_to_tallies(connection, added)
             if writes:
                 connection.execute("COMMIT")
         except BaseException:
