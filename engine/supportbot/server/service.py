@@ -242,7 +242,8 @@ def _log_turn(result: TurnResult) -> None:
     }
     for outcome in outcomes:
         if isinstance(outcome.effect, CallModel):
-            facts["model"], facts["tokens"] = outcome.model, outcome.tokens_in + outcome.tokens_out
+            facts["model"] = outcome.model
+            facts["tokens"] = outcome.tokens_in + outcome.tokens_out
     if errors := [outcome.error for outcome in outcomes if outcome.error]:
         facts["errors"] = errors
     if record:
