@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -26,8 +28,10 @@ from supportbot.server.views import CHAT, chat_turn
 
 FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _LAST_WORDS = 2.0  # seconds for responses when the turns have ended; aiohttp waits for so long twice
+UNREAD = 60.0  # seconds; whoever takes nothing of an answer for so long is hung up on
 NOT_HTTP = "This is not a valid HTTP request."
 QUICK = __version__.startswith("3.14.")  # Quick takes part in what other versions of aiohttp may do differently
+_USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -35,6 +39,15 @@ class Protocol(web.RequestHandler):
     """A connection."""
 
     __slots__ = ()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """No timer of aiohttp's runs while an answer waits to be taken: a caller who never does would keep his place
+        among the allowed connections for ever."""
+        super().connection_made(transport)
+        found = transport.get_extra_info("socket")
+        if _USER_TIMEOUT is not None and found is not None and found.family in (socket.AF_INET, socket.AF_INET6):
+            with suppress(OSError):  # it may be gone already
+                found.setsockopt(socket.IPPROTO_TCP, _USER_TIMEOUT, int(UNREAD * 1000))
 
     def handle_error(
         self,
@@ -59,12 +72,13 @@ class Quick(Protocol):
     That loop waits for a future, ``_waiter``. Out of its sight (``_idle``) nobody wakes or ends it.
     """
 
-    __slots__ = ("_idle", "_straight", "address")
+    __slots__ = ("_idle", "_straight", "_was_paused", "address")
 
     def __init__(self, manager: web.Server, straight: Straight, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._straight = straight
         self._idle: asyncio.Future[None] | None = None
+        self._was_paused = False
         self.address = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -115,10 +129,11 @@ class Quick(Protocol):
         assert idle is not None
         if self._handler_waiter is not None and not self._handler_waiter.done():  # the server stops
             self._handler_waiter.set_result(None)
-        if not keep_alive or self._close or self._force_close:
-            idle.cancel()  # it ends the loop
-            if self.transport is not None:
-                self.transport.close()
+        transport = self.transport
+        if not keep_alive or self._close or self._force_close or transport is None or transport.is_closing():
+            idle.cancel()  # it ends the loop, which cannot begin the next request of a caller who has gone
+            if transport is not None:
+                transport.close()
             return
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._keepalive_handle is None:
@@ -127,9 +142,16 @@ class Quick(Protocol):
         if self._messages and not idle.done():
             idle.set_result(None)
 
+    def pause_reading(self) -> None:
+        self._was_paused = True
+        super().pause_reading()
+
     def resume_reading(self, resume_parser: bool = True) -> None:
-        """Whoever takes bytes of a body asks for more: where reading never paused, there is nothing to do."""
-        if self._reading_paused:
+        """Whoever takes bytes of a body asks for more: where reading never paused, there is nothing to do.
+
+        Where it did, the parser may hold bytes back also after reading went on: at the end of a body of many chunks.
+        """
+        if self._was_paused:
             super().resume_reading(resume_parser)
 
 

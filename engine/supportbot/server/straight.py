@@ -42,6 +42,7 @@ class Straight:
         self._service = service
         self._seconds = loop.time  # to ask for the running loop each time is a system call
         self._most = service.options.limits.body_bytes
+        self._context = copy_context()  # of no request: where bytes arrive it may be that of an earlier one
 
     def usual(self, message: RawRequestMessage, payload: StreamReader) -> bool:
         """Whether a request can be taken; nothing happened to one that cannot."""
@@ -67,7 +68,7 @@ class Straight:
 
     def begin(self, message: RawRequestMessage, payload: StreamReader, caller: Caller) -> None:
         """Answer a usual message now, or as soon as its turn is stored."""
-        copy_context().run(_Exchange(self._service, self._seconds, caller).begin, message, payload.read_nowait())
+        self._context.copy().run(_Exchange(self._service, self._seconds, caller).begin, message, payload.read_nowait())
 
 
 class _Exchange:

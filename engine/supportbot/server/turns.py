@@ -66,6 +66,8 @@ class CallersTurn:
         self._context.run(self._leave)
 
     def _leave(self) -> None:
+        if self._told is None:  # it ended in the moment of its deadline
+            return
         logs.log(logging.WARNING, GOES_ON)
         self._tell(TimeoutError())
 
