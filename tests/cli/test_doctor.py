@@ -190,6 +190,13 @@ def test_a_store_below_a_file_fails(small: Path) -> None:
     assert "SUPPORTBOT_STORE" in finding.remedy
 
 
+def test_a_log_level_that_is_none_fails(small: Path) -> None:
+    assert found(small)["configuration/log level"].status == "ok"
+    wrong = found(small, LOG_LEVEL="loud")["configuration/log level"]
+    assert (wrong.status, "LOG_LEVEL is 'loud'" in wrong.text) == ("failed", True)
+    assert "LOG_LEVEL" in wrong.remedy
+
+
 def test_a_taken_port_is_a_note_and_one_that_is_no_number_fails(small: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

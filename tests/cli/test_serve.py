@@ -22,6 +22,7 @@ from tests.cli.conftest import COMMAND, Run
 
 from supportbot.adapters.litellm_model import LiteLLMModel
 from supportbot.cli.serve import options_of, warm
+from supportbot.cli.surroundings import log_level
 from supportbot.cli.workers import TOO_SOON
 from supportbot.errors import SettingsError
 
@@ -289,6 +290,29 @@ def test_where_it_listens() -> None:
 def test_a_port_that_is_none(port: str) -> None:
     with pytest.raises(SettingsError, match="PORT is"):
         options_of({"PORT": port}, None, None)
+
+
+@pytest.mark.parametrize("arguments", [(), ("--workers", "2"), ("--get", "/readyz")])
+def test_a_log_level_that_is_none_is_said_and_nothing_starts(
+    command: Run, small: Path, arguments: tuple[str, ...]
+) -> None:
+    done = command("serve", "--port", str(free_port()), *arguments, cwd=small, env={"LOG_LEVEL": "loud"})
+    assert (done.returncode, done.stdout) == (2, "")
+    levels = "DEBUG, INFO, WARNING, ERROR or CRITICAL"
+    assert done.stderr == f"error: LOG_LEVEL is 'loud', but a level is {levels}\n"
+
+
+@pytest.mark.parametrize("word", ["NOTSET", "10", "INFO,DEBUG", "ﬁne"])
+def test_what_is_no_log_level(word: str) -> None:
+    with pytest.raises(SettingsError, match="LOG_LEVEL is"):
+        log_level({"LOG_LEVEL": word}, "INFO")
+
+
+@pytest.mark.parametrize(
+    ("word", "level"), [("", "INFO"), (" ", "INFO"), ("debug", "DEBUG"), (" Error ", "ERROR"), ("warn", "WARN")]
+)
+def test_log_levels(word: str, level: str) -> None:
+    assert log_level({"LOG_LEVEL": word}, "INFO") == level
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -20,7 +20,7 @@ from typing import Literal
 from supportbot.adapters.sqlite_schema import SCHEMA_VERSION
 from supportbot.cli.naming import called
 from supportbot.cli.output import counts, plural
-from supportbot.cli.surroundings import address_of, store_file
+from supportbot.cli.surroundings import address_of, log_level, store_file
 from supportbot.compiler.compile import Compiled
 from supportbot.errors import SettingsError
 from supportbot.model.bot import Bot
@@ -54,7 +54,7 @@ class Finding:
 def examine(
     compiled: Compiled, root: Path, environment: Mapping[str, str], host: str | None, port: int | None
 ) -> Iterator[Finding]:
-    """Python, packages, the bot, its time zone, its store, its address."""
+    """Python, packages, the bot, its time zone, its store, its address, its log."""
     yield _python()
     yield _packages()
     yield _compiles(compiled, root)
@@ -62,6 +62,7 @@ def examine(
         yield _zone(compiled.bot)
         yield _store(compiled.bot, root, environment)
     yield from _address(environment, host, port)
+    yield _log_level(environment)
 
 
 def _found(name: str, status: Status, text: str, remedy: str = "") -> Finding:
@@ -227,3 +228,10 @@ def _port(host: str, port: int) -> Finding:
         remedy = "choose another with PORT and SUPPORTBOT_HOST, or --port and --host"
         return _found("address", "failed", f"the server cannot listen on {where}: {reason}", remedy)
     return _found("address", "ok", f"{where} is free")
+
+
+def _log_level(environment: Mapping[str, str]) -> Finding:
+    try:
+        return _found("log level", "ok", f"the log begins at {log_level(environment, 'INFO')}")
+    except SettingsError as problem:
+        return _found("log level", "failed", str(problem), "set LOG_LEVEL to one of these, or leave it out for INFO")

@@ -26,7 +26,7 @@ from supportbot.cli.last_good import last_good_bot
 from supportbot.cli.loading import errors_of
 from supportbot.cli.options import BrokenFolder, bot_argument, color_option
 from supportbot.cli.queueing import action_wait, given_up, no_sign_in, signs_in, until_mended, wire_actions, with_off
-from supportbot.cli.surroundings import DEFAULT_PORT, actions_off, address_of, store_file
+from supportbot.cli.surroundings import DEFAULT_PORT, actions_off, address_of, log_level, store_file
 from supportbot.cli.terminal import say
 from supportbot.cli.workers import run_workers
 from supportbot.compiler.compile import compile_bot
@@ -87,7 +87,7 @@ def command(
     start = _started(root, environment, allow_last_good)
     bot = start.bot
     options = options_of(environment, host, port, reuse_port=workers > 1)
-    logs.configure(environment.get("LOG_LEVEL") or ("WARNING" if path else "INFO"))
+    logs.configure(log_level(environment, "WARNING" if path else "INFO"))
     for line in remarks(bot, environment):
         say(f"note: {line}", err=True)
     if path is not None:

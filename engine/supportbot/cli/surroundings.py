@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,6 +31,15 @@ def address_of(environment: Mapping[str, str], host: str | None, port: int | Non
     # Whoever sets PORT (a container platform) forwards to it from outside the container.
     default_host = "0.0.0.0" if given else "127.0.0.1"
     return host or environment.get("SUPPORTBOT_HOST") or default_host, DEFAULT_PORT if port is None else port
+
+
+def log_level(environment: Mapping[str, str], default: str) -> str:
+    """What LOG_LEVEL says. Raises SettingsError for a word that is no level."""
+    given = environment.get("LOG_LEVEL", "")
+    level = given.strip().upper() or default
+    if level not in logging.getLevelNamesMapping() or level == "NOTSET":
+        raise SettingsError(f"LOG_LEVEL is '{given}', but a level is DEBUG, INFO, WARNING, ERROR or CRITICAL")
+    return level
 
 
 def actions_off(bot: Bot, environment: Mapping[str, str]) -> list[str]:

@@ -136,18 +136,13 @@ def configure(level: str = "INFO", style: Style = "auto", stream: TextIO | None 
     _lines = Lines(target, TextStyle() if readable else JsonStyle())
     _root.handlers[:] = [_lines]
     _root.setLevel(logging.WARNING)
-    logging.getLogger("supportbot").setLevel(_level(level))
+    logging.getLogger("supportbot").setLevel(level)
 
 
 def count_lines(counts: Counter[str]) -> None:
     """Count the lines of the log by level from now on."""
     if _lines is not None:
         _lines.counts = counts
-
-
-def _level(name: str) -> int:
-    known = logging.getLevelNamesMapping()
-    return known.get(name.strip().upper(), logging.INFO)
 
 
 def escape(text: str) -> str:
