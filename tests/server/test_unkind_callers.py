@@ -107,6 +107,25 @@ def test_a_turn_that_ends_in_the_moment_of_its_deadline_is_answered(caplog: pyte
     assert not caplog.records
 
 
+def test_a_stored_turn_is_answered_although_it_cannot_be_noted() -> None:
+    async def test(world: World) -> None:
+        def note(channel: str, answer: Answer) -> None:
+            raise RuntimeError("no space for notes")
+
+        world.app[SERVICE].note = note  # type: ignore[method-assign]
+        turns = held(world)
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        writer.write(request(b'{"message": "hi"}'))
+        while not turns:
+            await asyncio.sleep(0.01)
+        with pytest.raises(RuntimeError):
+            turns[0]()
+        assert b" 200 OK" in await one_answer(reader)
+        writer.close()
+
+    run(test)
+
+
 def test_whoever_leaves_while_his_next_request_waits_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The turn ends after the end of the stream was read, and before the connection knows of it."""
 

@@ -77,8 +77,8 @@ class CallersTurn:
 
     def _committed(self, answer: Answer, failure: Exception | None) -> None:
         if failure is None:
+            self._tell(answer)  # it is stored: whatever becomes of the notes, the caller has it
             self._work.note(self._asked.message.channel, answer)
-            self._tell(answer)
         elif isinstance(failure, Conflict):  # another process went on with the session meanwhile
             self._start_task()
         else:
