@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 
+import jsonschema
 import pytest
 from tests.server.world import World, quick, raw, run
 
+from supportbot.diagnostics import Diagnostic, Place
+from supportbot.runtime.metrics import Metrics
+from supportbot.runtime.reload import Reloader
+from supportbot.server.openapi import document
 from supportbot.server.options import Secret, ServerOptions, is_loopback
+from supportbot.server.service import SERVICE
 
 ADMIN = "/reset/abc"
 TOKEN = "s3cret-\xfcmlaut"
@@ -220,6 +228,45 @@ def test_a_401_says_what_is_missing() -> None:
             assert "Authorization" in (await answer.json())["detail"]
 
     run(test, token())
+
+
+WRONG = tuple(
+    Diagnostic(code, "error", Place("rules/secret.yaml", 7, 3), "there is no response 'staff_only'")
+    for code in ("missing-reference", "missing-reference", "no-such-state")
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "headers", "shown"),
+    [
+        (ServerOptions(), {}, True),
+        (ServerOptions(), {"X-Forwarded-For": "203.0.113.7"}, False),
+        (ServerOptions(host="0.0.0.0"), {}, False),
+        (token(), {}, False),
+        (token(), {"Authorization": "Bearer wrong"}, False),
+        (token(), {"Authorization": f"Bearer {TOKEN}"}, True),
+    ],
+)
+def test_health_quotes_wrong_files_only_to_who_may_use_admin_paths(
+    options: ServerOptions, headers: dict[str, str], shown: bool
+) -> None:
+    async def test(world: World) -> None:
+        reloader = Reloader(Path(), world.conversations, Metrics())
+        world.app[SERVICE].beside.reloader = reloader
+        reloader.begin_with(WRONG)
+        async with world.client.get(f"{world.url}/health", headers=headers) as answer:
+            text = await answer.text()
+        found = json.loads(text)
+        assert (answer.status, found["status"]) == (200, "degraded")
+        assert (found["reload"]["ok"], found["reload"]["codes"]) == (
+            False,
+            {"missing-reference": 2, "no-such-state": 1},
+        )
+        assert found["reload"].get("diagnostics") == ([str(item) for item in WRONG] if shown else None)
+        assert ("secret.yaml" in text, "staff_only" in text) == (shown, shown)
+        jsonschema.validate(found, document()["components"]["schemas"]["Health"])
+
+    run(test, options)
 
 
 @pytest.mark.parametrize("session_id", ["a%20b", "a%2Fb", "x" * 65, "%C3%A4", "a%0Ab"])

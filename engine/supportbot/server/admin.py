@@ -43,6 +43,15 @@ def check_admin(request: web.Request) -> None:
         raise Problem(403, NO_TOKEN_SET)
 
 
+def is_admin(request: web.Request) -> bool:
+    """Whether the caller may use admin paths, for a path that is open to all and tells some more."""
+    try:
+        check_admin(request)
+    except Problem:
+        return False
+    return True
+
+
 def is_local(request: web.Request) -> bool:
     """Whether a program on this machine asks directly: by address, by name, and not from another site's page.
 

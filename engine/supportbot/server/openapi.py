@@ -316,6 +316,12 @@ def _schemas() -> Json:
             status={"enum": ["healthy", "degraded", "unhealthy"]},
             reasons=_list(TEXT),
             active_sessions={"type": ["integer", "null"], "minimum": 0},
+            reload=_object(
+                ("ok", "codes"),
+                ok={"type": "boolean"},
+                codes={"type": "object", "additionalProperties": COUNT, "description": "Errors by code."},
+                diagnostics={**_list(TEXT), "description": "With their places; only for who may use admin paths."},
+            ),
         ),
         "Sessions": _object(
             ("active", "sessions"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,7 @@ from supportbot import __version__
 from supportbot.errors import StoreError
 from supportbot.runtime.results import Answer, TurnResult
 from supportbot.server import chat, logs
+from supportbot.server.admin import is_admin
 from supportbot.server.bodies import read_body, require_json_type
 from supportbot.server.middlewares import STARTED
 from supportbot.server.observing import Pulse
@@ -117,7 +119,10 @@ async def readyz(request: web.Request) -> web.Response:
 
 
 async def health(request: web.Request) -> web.Response:
-    """How the parts are doing, by their last outcomes; ``reasons`` says why it is not healthy."""
+    """How the parts are doing, by their last outcomes; ``reasons`` says why it is not healthy.
+
+    What is wrong with changed files quotes them: that is for whoever may use admin paths, all others see the codes.
+    """
     service = request.app[SERVICE]
     active = await active_sessions(service)
     health = _judge(service, active)
@@ -135,7 +140,10 @@ async def health(request: web.Request) -> web.Response:
         "version": __version__,
     }
     if reload is not None:
-        body["reload"] = {"ok": reload.ok, "diagnostics": [str(item) for item in reload.diagnostics[:SHOWN]]}
+        found: dict[str, object] = {"ok": reload.ok, "codes": Counter(item.code for item in reload.diagnostics)}
+        if is_admin(request):
+            found["diagnostics"] = [str(item) for item in reload.diagnostics[:SHOWN]]
+        body["reload"] = found
     return json_response(body, STATUS_CODES[health.status])
 
 
