@@ -52,6 +52,26 @@ def test_nothing_is_held_back_after_a_body_of_many_chunks(path: str) -> None:
     run(test)
 
 
+@pytest.mark.parametrize("path", [SHORT, LONG, ""])
+def test_all_requests_are_answered_although_the_parser_stops_between_them(path: str) -> None:
+    """It counts a message that ends while it is in work already."""
+
+    async def test(world: World) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
+        first = request(b'{"message": "hi"}')
+        writer.write(first[:-5])
+        await asyncio.sleep(0.05)
+        writer.write(first[-5:])
+        assert b" 200 OK" in await one_answer(reader)
+        many = request(b'{"message": "hi"}', path=path) if path else b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"
+        writer.write(many * 100)
+        for _ in range(100):
+            assert b" 200 OK" in await asyncio.wait_for(one_answer(reader), 3)
+        writer.close()
+
+    run(test)
+
+
 def test_log_lines_know_nothing_of_an_earlier_request(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading that was paused goes on in the context of the request that read on."""
     out = io.StringIO()

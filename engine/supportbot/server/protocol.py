@@ -77,6 +77,9 @@ class Quick(Protocol):
     def __init__(self, manager: web.Server, straight: Straight, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
         self._straight = straight
+        # The parser stops at a number of messages, one of which may be in work here: waiting for as many as that, the
+        # connection would never ask it to go on.
+        self._max_msg_queue_size -= 1
         self._idle: asyncio.Future[None] | None = None
         self._was_paused = False
         self.address = ""
