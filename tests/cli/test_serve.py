@@ -45,6 +45,17 @@ class Served:
 
 @contextmanager
 def serving(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Served]:
+    with started(*arguments, env=env) as served:
+        assert served.process.stdout is not None
+        first = served.process.stdout.readline()
+        assert "http://" in first, "".join(served.lines)
+        served.url = "http://" + first.split("http://")[1].split()[0]
+        yield served
+
+
+@contextmanager
+def started(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Served]:
+    """Not yet serving."""
     process = subprocess.Popen(
         [str(COMMAND), "serve", *arguments],
         stdout=subprocess.PIPE,
@@ -59,9 +70,6 @@ def serving(*arguments: str, env: dict[str, str] | None = None) -> Iterator[Serv
     reader = threading.Thread(target=lambda: served.lines.extend(process.stderr), daemon=True)  # type: ignore[arg-type]
     reader.start()
     try:
-        first = process.stdout.readline()
-        assert "http://" in first, "".join(served.lines)
-        served.url = "http://" + first.split("http://")[1].split()[0]
         yield served
     finally:
         process.send_signal(signal.SIGINT)
@@ -185,12 +193,55 @@ def test_changed_files_are_taken_over(small: Path) -> None:
         assert served.chat("my printer is offline", "s2")["replies"][0]["text"].startswith("Turn the printer off")
 
 
-def wait_for_line(served: Served, text: str) -> None:
-    for _ in range(200):
-        if any(text in line for line in served.lines):
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_hangup_before_the_bot_serves_is_taken_up_when_it_does(small: Path, workers: str) -> None:
+    with started(str(small), "--workers", workers, "--port", str(free_port())) as served:
+        wait_until_caught(served, signal.SIGHUP)
+        assert not (small / "data").exists()  # it has only begun to start
+        served.process.send_signal(signal.SIGHUP)
+        wait_for_lines(served, '"listening"', int(workers))
+        wait_for_lines(served, "is unchanged", int(workers))
+    assert served.process.returncode == 0
+
+
+def test_a_hangup_while_processes_are_made_reaches_all_of_them(small: Path) -> None:
+    responses = small / "rules" / "responses.yaml"
+    with started(str(small), "--workers", "4", "--port", str(free_port())) as served:
+        assert served.process.stdout is not None
+        assert "4 processes" in served.process.stdout.readline()  # the files are read, the processes come next
+        responses.write_text(responses.read_text("utf-8").replace("Goodbye", "Farewell"), "utf-8")
+        pid = served.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children")
+        while len(children.read_text().split()) < 4:
+            served.process.send_signal(signal.SIGHUP)
+        for child in children.read_text().split():
+            os.kill(int(child), signal.SIGHUP)
+        wait_for_lines(served, '"listening"', 4)
+        wait_for_lines(served, "taken over", 4)
+    assert served.process.returncode == 0
+    assert not any("ended with code" in line for line in served.lines)
+
+
+def wait_until_caught(served: Served, number: int) -> None:
+    """Until the process does something of its own about the signal."""
+    for _ in range(10_000):
+        caught = Path(f"/proc/{served.process.pid}/status").read_text().split("SigCgt:")[1].split()[0]
+        if int(caught, 16) >> (number - 1) & 1:
+            return
+        time.sleep(0.001)
+    raise AssertionError("".join(served.lines))
+
+
+def wait_for_lines(served: Served, text: str, times: int) -> None:
+    for _ in range(300):
+        if sum(text in line for line in served.lines) >= times:
             return
         time.sleep(0.1)
     raise AssertionError("".join(served.lines))
+
+
+def wait_for_line(served: Served, text: str) -> None:
+    wait_for_lines(served, text, 1)
 
 
 def test_a_reload_tells_of_a_store_that_counts_after_a_restart(small: Path) -> None:

@@ -8,7 +8,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from supportbot.adapters.otel import telemetry, unavailable
 from supportbot.adapters.salesiq_push import SalesIQPush
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.cli.channels import salesiq_push
+from supportbot.cli.hangup import Hangup
 from supportbot.cli.last_good import last_good_bot
 from supportbot.cli.loading import errors_of
 from supportbot.cli.options import BrokenFolder, bot_argument, color_option
@@ -43,7 +44,7 @@ from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.housekeeping import feel_pulse, keep_house
 from supportbot.runtime.metrics import Metrics
 from supportbot.runtime.outbox import OutboxWorker
-from supportbot.runtime.reload import Reloaded, Reloader, State, state_of
+from supportbot.runtime.reload import Reloader, State, state_of
 from supportbot.runtime.snapshots import pack
 from supportbot.server import logs
 from supportbot.server.app import create_app
@@ -82,6 +83,9 @@ def command(
 
     SIGHUP takes changed files over, SIGTERM ends the server when everything accepted is answered.
     """
+    hangup = Hangup()
+    if path is None:
+        hangup.listen()
     root = find_bot(bot_dir)
     environment = load(root).values
     start = _started(root, environment, allow_last_good)
@@ -93,7 +97,7 @@ def command(
     if path is not None:
         return asyncio.run(_answer_once(start, environment, options, path))
     if workers == 1:
-        asyncio.run(_serve(start, environment, options, reload, _announce))
+        asyncio.run(_serve(start, environment, options, reload, hangup, _announce))
         return 0
     if options.port == 0:
         raise UsageError("--workers needs a port of its own: name one with --port")
@@ -102,9 +106,9 @@ def command(
 
     def work(replaces: bool) -> None:
         begin = _as_the_others(start, environment) if replaces else start
-        asyncio.run(_serve(begin, environment, options, reload, None))
+        asyncio.run(_serve(begin, environment, options, reload, hangup, None))
 
-    return run_workers(workers, work)
+    return run_workers(workers, work, hangup)
 
 
 def options_of(
@@ -259,6 +263,7 @@ async def _serve(
     environment: Mapping[str, str],
     options: ServerOptions,
     reload: bool,
+    hangup: Hangup,
     announce: Callable[[Sequence[str]], None] | None,
 ) -> None:
     spare_collector()
@@ -270,7 +275,8 @@ async def _serve(
     background = [asyncio.create_task(work) for work in _background(wiring, start, reload)]
     try:
         app = create_app(wiring.conversations, options, wiring.push, wiring.beside)
-        with on_hangup(wiring.beside.reloader):
+        assert wiring.beside.reloader is not None
+        with hangup.begins(wiring.beside.reloader.begin):
             await serve(app, options, announce)
     finally:
         for task in background:
@@ -310,27 +316,6 @@ def _background(wiring: Wiring, start: Start, reload: bool) -> Iterator[Coroutin
             yield reloader.keep(start.bot.revision, start.files)
         if reload:
             yield reloader.watch(start.seen)
-
-
-@contextmanager
-def on_hangup(reloader: Reloader | None) -> Iterator[None]:
-    """Reload on SIGHUP."""
-    loop, hangup = asyncio.get_running_loop(), getattr(signal, "SIGHUP", None)
-    if reloader is None or hangup is None:
-        yield
-        return
-    tasks: set[asyncio.Task[Reloaded]] = set()
-
-    def begin() -> None:
-        task = loop.create_task(reloader.reload())
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-
-    loop.add_signal_handler(hangup, begin)
-    try:
-        yield
-    finally:
-        loop.remove_signal_handler(hangup)
 
 
 async def _answer_once(start: Start, environment: Mapping[str, str], options: ServerOptions, path: str) -> int:

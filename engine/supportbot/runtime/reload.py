@@ -70,7 +70,11 @@ class Reloader:
         self._tasks: set[asyncio.Task[Reloaded] | asyncio.Task[None]] = set()
 
     async def reload(self) -> Reloaded:
-        """Take over what is in the folder now. Never raises for any content of the files.
+        """Take over what is in the folder now. Never raises for any content of the files."""
+        return await asyncio.shield(self.begin())
+
+    def begin(self) -> asyncio.Task[Reloaded]:
+        """The same for who does not wait for it.
 
         Whoever asks while a reload is in work may have changed files that it has read already: all of them share the
         one that follows.
@@ -78,7 +82,7 @@ class Reloader:
         if self._next is None:
             self._next = asyncio.create_task(self._in_turn())
             self._hold(self._next)
-        return await asyncio.shield(self._next)
+        return self._next
 
     def begin_with(self, errors: tuple[Diagnostic, ...]) -> None:
         """An older bot answers from the start, because the folder's has these errors."""
