@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -48,6 +49,20 @@ def record(record_id: str, session_id: str = "s1") -> Record:
 @pytest.fixture(params=["memory", "sqlite"])
 def make_store(request: pytest.FixtureRequest, tmp_path: Path) -> MakeStore:
     return MemoryStore if request.param == "memory" else lambda: SQLiteStore(tmp_path / "deep" / "sessions.db")
+
+
+def test_the_folder_of_a_store_is_its_user_s_alone_also_when_it_is_made_again(tmp_path: Path) -> None:
+    folder = tmp_path / "deep"
+
+    async def run() -> None:
+        for _ in range(2):
+            store = SQLiteStore(folder / "sessions.db")
+            await store.check(True)
+            assert folder.stat().st_mode & 0o777 == 0o700
+            await store.close()
+            shutil.rmtree(folder)
+
+    asyncio.run(run())
 
 
 def test_what_was_committed_is_loaded(make_store: MakeStore) -> None:

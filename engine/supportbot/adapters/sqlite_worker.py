@@ -227,7 +227,7 @@ class SQLiteWorker:
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
-            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # what visitors wrote is nobody else's
+            make_folder(self.path)
             self._connection = self._prepared()
         return self._connection
 
@@ -265,6 +265,11 @@ class SQLiteWorker:
         known = (text for sign, text in _REMEDIES if sign in reason.lower())
         remedy = next(known, "check the disk and who owns the file")
         return StoreError(f"the session store {self.path.name} could not be used: {reason}; {remedy}")
+
+
+def make_folder(file: Path) -> None:
+    """The folder of a store, open to its user alone: what visitors wrote is nobody else's."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _resolve(jobs: list[_Job]) -> None:

@@ -21,6 +21,7 @@ from supportbot.adapters.litellm_model import LiteLLMModel
 from supportbot.adapters.otel import telemetry, unavailable
 from supportbot.adapters.salesiq_push import SalesIQPush
 from supportbot.adapters.sqlite_store import SQLiteStore
+from supportbot.adapters.sqlite_worker import make_folder
 from supportbot.cli.channels import salesiq_push
 from supportbot.cli.hangup import Hangup
 from supportbot.cli.last_good import last_good_bot
@@ -214,7 +215,7 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
     """``keep``: sessions in memory, for the only process that writes the store."""
     bot = with_off(start.bot, environment)
     where = store_file(bot.settings.server.get("store"), start.root, environment)
-    _make_folder(where.parent)
+    _make_folder(where)
     store = SQLiteStore(where, keep=keep)
     model = LiteLLMModel(bot.settings.llm, environment, bot.settings.operations.price)
     calls = wire_actions(
@@ -249,13 +250,13 @@ def wire(start: Start, environment: Mapping[str, str], keep: int = 0) -> Wiring:
     return Wiring(talks, store, model, calls.actions, push, alerts, beside, calls.worker, aside)
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(store: Path) -> None:
     """Raises SettingsError: a bot's folder may be read-only, and whoever deploys it can name another place."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what visitors wrote is nobody else's
+        make_folder(store)
     except OSError as failure:
         mend = "let the server's user write there, or name another file in SUPPORTBOT_STORE"
-        raise SettingsError(f"the store's folder {folder} cannot be made: {failure.strerror}; {mend}") from None
+        raise SettingsError(f"the store's folder {store.parent} cannot be made: {failure.strerror}; {mend}") from None
 
 
 async def _serve(
