@@ -11,8 +11,9 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,40 @@ def test_a_folder_for_the_store_that_cannot_be_made(command: Run, small: Path) -
 def test_other_users_of_the_machine_read_no_conversations(command: Run, small: Path) -> None:
     command("serve", "--get", "/health", cwd=small, env={"SUPPORTBOT_STORE": "kept/sessions.db"})
     assert (small / "kept").stat().st_mode & 0o077 == 0
+
+
+def spoil_file(store: Path) -> None:
+    store.write_text("this is a letter to my aunt", "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "reason", "remedy"),
+    [
+        (spoil_file, "file is not a database", "move the file away"),
+        (Path.mkdir, "unable to open database file", "let the server's user write the folder"),
+    ],
+)
+def test_a_store_that_cannot_be_used_is_said_once_at_the_start(
+    small: Path, spoil: Callable[[Path], None], reason: str, remedy: str
+) -> None:
+    store = small / "sessions.db"
+    spoil(store)
+    with serving(str(small), "--port", "0", env={"SUPPORTBOT_STORE": str(store)}) as served:
+        wait_for_line(served, "no message is answered")
+        with pytest.raises(urllib.error.HTTPError, match="503"):
+            served.chat("my printer is offline", "s1")
+        store.rename(small / "away")
+        assert served.chat("my printer is offline", "s1")["handler"] == "printer_offline"
+    (line,) = [line for line in served.lines if "no message is answered" in line]
+    said = json.loads(line)
+    assert said["level"] == "error"
+    assert all(part in said["event"] for part in (str(store), "no restart is needed", reason, remedy))
+
+
+def test_nothing_is_said_of_a_store_that_works(small: Path) -> None:
+    with serving(str(small), "--port", "0") as served:
+        served.chat("my printer is offline", "s1")
+    assert not any("no message is answered" in line for line in served.lines)
 
 
 class Library(LiteLLMModel):

@@ -40,7 +40,8 @@ class SQLiteStore:
     """
 
     def __init__(self, path: Path | str, busy_seconds: float = 10.0, keep: int = 0) -> None:
-        self._worker = SQLiteWorker(Path(path), busy_seconds)
+        self.path = Path(path)
+        self._worker = SQLiteWorker(self.path, busy_seconds)
         self._alone = keep > 0
         self._memory = SessionMemory(keep or _SEEN)
 

@@ -293,6 +293,6 @@ _REMEDIES = (
     ("full", "free space on that disk"),
     ("readonly", "let the server's user write the file and its folder"),
     ("unable to open", "let the server's user write the folder of server.store"),
-    ("not a database", "move the file away, a new one is made at the next start"),
-    ("malformed", "restore a copy, or move the file away: a new one is made at the next start"),
+    ("not a database", "move the file away, a new one is made then"),
+    ("malformed", "restore a copy, or move the file away: a new one is made then"),
 )

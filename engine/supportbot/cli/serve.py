@@ -302,8 +302,17 @@ async def warm(model: LiteLLMModel) -> None:
         gc.freeze()
 
 
+async def try_store(store: SQLiteStore) -> None:
+    """Say at the start what is wrong with the store. The server goes on: it may be mended meanwhile."""
+    try:
+        await store.check(True)
+    except StoreError as failure:
+        log.error("no message is answered until the store %s works; no restart is needed then: %s", store.path, failure)
+
+
 def _background(wiring: Wiring, start: Start, reload: bool) -> Iterator[Coroutine[None, None, None]]:
     beside, reloader = wiring.beside, wiring.beside.reloader
+    yield try_store(wiring.store)
     yield warm(wiring.model)
     yield wiring.worker.run()
     yield keep_house(wiring.conversations)
