@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from tests.server.world import listening
 
 from supportbot.adapters.sqlite_store import SQLiteStore
 from supportbot.model.operations import Alerts, Operations, Rate
+from supportbot.model.session import Session
 from supportbot.runtime.alerts import Alert, Alerting, Delivery
 from supportbot.runtime.conversation import Conversations
 from supportbot.runtime.metrics import Metrics
@@ -146,6 +148,9 @@ def test_sessions_are_listed_shown_and_erased(tmp_path: Path) -> None:
             await it.chat("printer offline", "ann")
             assert '"id":"ann"' in (await it.get("/sessions"))[1]
             status, shown = await it.get("/sessions/ann")
+            assert set(json.loads(shown)["session"]) == set(Session.__struct_fields__), (
+                "also what is as in every session"
+            )
             assert status == 200
             assert '"handler":"printer_offline"' in shown
             assert (await it.get("/sessions/ann", "DELETE"))[0] == 200

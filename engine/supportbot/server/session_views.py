@@ -44,7 +44,8 @@ async def show_session(request: web.Request) -> web.Response:
     session, records = await store.load(session_id), await store.records(session_id)
     if session is None and not records:
         raise Problem(404, NOT_THERE)
-    return json_response({"session": msgspec.to_builtins(session), "records": msgspec.to_builtins(records)})
+    shown = None if session is None else msgspec.structs.asdict(session)  # whole: stored ones leave out what is usual
+    return json_response({"session": shown, "records": msgspec.to_builtins(records)})
 
 
 @admin
