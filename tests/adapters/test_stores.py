@@ -265,7 +265,9 @@ def test_a_killed_process_loses_no_turn_that_it_had_acknowledged(tmp_path: Path)
         name, version = process.stdout.readline().split()
         acknowledged[name] = int(version)
     os.kill(process.pid, signal.SIGKILL)
-    for line in process.communicate()[0].splitlines():
+    rest = process.stdout.read()  # communicate() would lose what was read ahead
+    process.communicate()
+    for line in rest.splitlines():
         if len(line.split()) == 2:
             acknowledged[line.split()[0]] = int(line.split()[1])
 
