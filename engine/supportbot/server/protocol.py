@@ -16,6 +16,7 @@ from typing import Any
 
 from aiohttp import HttpVersion10, StreamReader, __version__, hdrs, web
 from aiohttp.http import RawRequestMessage
+from aiohttp.http_exceptions import LineTooLong
 
 from supportbot.server import logs
 from supportbot.server.middlewares import around, request_id_of
@@ -30,6 +31,7 @@ FULL = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 2\r\nContent-Length: 0
 _LAST_WORDS = 2.0  # seconds for responses when the turns have ended; aiohttp waits for so long twice
 UNREAD = 60.0  # seconds; whoever takes nothing of an answer for so long is hung up on
 NOT_HTTP = "This is not a valid HTTP request."
+LONGEST_LINE, LONGEST_HEADER = 8190, 8191  # bytes; they differ, because by them the parser's error tells which it was
 QUICK = __version__.startswith("3.14.")  # Quick takes part in what other versions of aiohttp may do differently
 _USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -57,12 +59,16 @@ class Protocol(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what could not be parsed. The parser's message may quote the bytes, so it is not passed on."""
+        detail = NOT_HTTP if status < 500 else "Something went wrong on our side."
+        if isinstance(exc, LineTooLong) and LONGEST_LINE in exc.args:
+            status, detail = 414, f"The address of this request is longer than {LONGEST_LINE} bytes."
+        elif isinstance(exc, LineTooLong):
+            status, detail = 431, f"A header of this request is longer than {LONGEST_HEADER} bytes."
         logs.REQUEST_ID.set(request_id_of(""))
         level = logging.INFO if status < 500 else logging.ERROR
         logs.log(level, "not http" if status < 500 else "protocol failed", status=status, kind=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError("the response had already begun")
-        detail = NOT_HTTP if status < 500 else "Something went wrong on our side."
         return problem_response(Problem(status, detail, closes=True))
 
 
@@ -194,6 +200,8 @@ class Runner(web.AppRunner):
             keepalive_timeout=limits.keepalive_seconds,
             lingering_time=limits.linger_seconds,
             shutdown_timeout=_LAST_WORDS,
+            max_line_size=LONGEST_LINE,
+            max_field_size=LONGEST_HEADER,
             logger=logs.logger,
         )
 
