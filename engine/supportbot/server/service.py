@@ -31,7 +31,7 @@ from supportbot.server.salesiq_channel import Channel, read_channel
 from supportbot.server.turns import GOES_ON, CallersTurn, Told
 
 T = TypeVar("T")
-MOMENT = 0.01  # seconds
+MOMENT = 0.01  # seconds between two looks whether the last turns are stored
 
 
 class Conversing(Protocol):
@@ -63,7 +63,8 @@ class Conversing(Protocol):
 
 
 class Service:
-    """Turns run as tasks of their own, so that neither a deadline nor a caller who hangs up cuts one in half."""
+    """Neither a deadline nor a caller who hangs up cuts a turn in half: it is the store's already (``at_once``), or a
+    task of its own."""
 
     def __init__(
         self,

@@ -36,7 +36,7 @@ class Caller(Protocol):
 
 
 class Straight:
-    """The way of one server. Messages go ``begin`` when they are ``usual``."""
+    """The way of one server, for messages that are ``usual``."""
 
     def __init__(self, service: Service, loop: asyncio.AbstractEventLoop) -> None:
         self._service = service
